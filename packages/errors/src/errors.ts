@@ -1,0 +1,92 @@
+/** How a code behaves wherever it turns up. The gateway alone knows which HTTP status it becomes. */
+type CodeTraits = {
+  /** The same request may succeed later without anybody changing anything. */
+  retry: boolean
+}
+
+/** Every way in which Mortise says no. A row here needs a row in the gateway's table of replies, or nothing compiles. */
+export const errorCodes = {
+  invalid_request: { retry: false },
+  invalid_config: { retry: false },
+  unauthenticated: { retry: false },
+  forbidden: { retry: false },
+  no_such_bucket: { retry: false },
+  no_such_object: { retry: false },
+  method_not_allowed: { retry: false },
+  /** The original is no image, or a broken one. */
+  undecodable: { retry: false },
+  /** A limit on pixels, sides, frames, memory or time refuses the work that was asked for. */
+  limit_exceeded: { retry: false },
+  /** More bytes than the limit allows. */
+  too_large: { retry: false },
+  /** A byte range that lies outside the object. */
+  range_not_satisfiable: { retry: false },
+  /** The render took down the process that ran it more than once and is set aside. */
+  poisoned: { retry: false },
+  /** Something that this storage kind cannot do. */
+  unsupported: { retry: false },
+  overloaded: { retry: true },
+  storage_unavailable: { retry: true },
+  queue_unavailable: { retry: true },
+  timed_out: { retry: true },
+  /** Everybody who waited has left. */
+  cancelled: { retry: true },
+  internal: { retry: false },
+} as const satisfies Record<string, CodeTraits>
+
+export type ErrorCode = keyof typeof errorCodes
+
+export type MortiseErrorOptions = {
+  cause?: unknown
+  /** Seconds after which another try makes sense; becomes `Retry-After`. Absent when nobody knows. */
+  retryAfter?: number
+}
+
+/**
+ * The one error of this project. `code` is for programs and decides what a client is told, `message` holds the facts
+ * for the log and never reaches a client unless he asks for debug headers.
+ */
+export class MortiseError extends Error {
+  override readonly name = 'MortiseError'
+  readonly code: ErrorCode
+  readonly retryAfter: number | undefined
+
+  constructor(code: ErrorCode, message: string, { cause, retryAfter }: MortiseErrorOptions = {}) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    this.retryAfter = retryAfter
+  }
+
+  get retry(): boolean {
+    return errorCodes[this.code].retry
+  }
+}
+
+/** An error as data: what survives threads, jobs and processes, where classes and codes do not. */
+export type Failure = {
+  code: ErrorCode
+  message: string
+  /** Seconds; see {@link MortiseErrorOptions.retryAfter}. */
+  retryAfter?: number
+}
+
+/** Anything thrown, as data. What has no code is a bug and becomes `internal`. */
+export function toFailure(error: unknown): Failure {
+  if (!(error instanceof MortiseError)) {
+    return { code: 'internal', message: error instanceof Error ? error.message : String(error) }
+  }
+  const { code, message, retryAfter } = error
+  return retryAfter === undefined ? { code, message } : { code, message, retryAfter }
+}
+
+export function fromFailure({ code, message, retryAfter }: Failure): MortiseError {
+  return new MortiseError(code, message, retryAfter === undefined ? {} : { retryAfter })
+}
+
+/** Proves that something from outside (a job's last words, a thread's message) is a failure; `null` when it is not. */
+export function readFailure(value: unknown): Failure | null {
+  if (typeof value !== 'object' || value === null) return null
+  const { code, message, retryAfter } = value as Record<string, unknown>
+  if (typeof code !== 'string' || !Object.hasOwn(errorCodes, code) || typeof message !== 'string') return null
+  return { code: code as ErrorCode, message, ...(typeof retryAfter === 'number' ? { retryAfter } : {}) }
+}
