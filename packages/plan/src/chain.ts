@@ -1,0 +1,45 @@
+import { MortiseError } from '@mortise/errors'
+import { noQuery, parseAddress, type Query } from './address.ts'
+import type { CompiledBucket } from './bucket.ts'
+import { isEmpty, type TransformSet } from './transform-set.ts'
+import type { Location } from './types.ts'
+
+/** A request resolved through its parents. */
+export type Chain = {
+  /** The sets to apply, oldest first: the one nearest to the original runs first. Never an empty set. */
+  sets: TransformSet[]
+  /** The root parent: the object whose bytes everything is made from. */
+  original: Location
+  /** True when a grammar named a parent: only an image may be delivered then. */
+  derived: boolean
+}
+
+/** Each parent costs a decode and an encode; more than this is a mistake or an attack. */
+const maxParents = 16
+
+/**
+ * Follows parents of parents. Each parent is a path that the rules of its own bucket read again, without a query. The
+ * original is read from the storage that the bucket nearest to it names as `parentStorage`.
+ */
+export function followParents(
+  buckets: ReadonlyMap<string, CompiledBucket>,
+  request: { bucket: CompiledBucket; key: string; query: Query },
+): Chain {
+  const sets: TransformSet[] = []
+  let { bucket, key, query } = request
+  let storage = `${bucket.name}/basic`
+  for (let depth = 0; depth <= maxParents; depth++) {
+    const parsed = bucket.parse({ key, query })
+    if (!parsed) return { sets, original: { storage, bucket: bucket.name, key }, derived: depth > 0 }
+    if (!isEmpty(parsed.set)) sets.unshift(parsed.set)
+    storage = `${bucket.name}/${bucket.parentStorage}`
+    const parent = parseAddress(parsed.parent)
+    const parentBucket = buckets.get(parent.bucket)
+    if (!parentBucket) throw new MortiseError('invalid_request', 'parent: no such bucket')
+    if (parent.key === null || parent.key === '/') throw new MortiseError('invalid_request', 'parent: no key')
+    bucket = parentBucket
+    key = parent.key
+    query = noQuery
+  }
+  throw new MortiseError('invalid_request', `parent: more than ${maxParents} parents`)
+}

@@ -1,0 +1,22 @@
+import type { Query } from '../address.ts'
+import type { TransformSet } from '../transform-set.ts'
+
+/** A request to one bucket, after its address was read. */
+export type GrammarRequest = {
+  /** With a leading slash, decoded. */
+  key: string
+  /** Empty when a parent is read: a parent is a path. */
+  query: Query
+}
+
+/**
+ * What a grammar makes of a request: `null` for an object as it is stored; otherwise the set to apply and the path of
+ * the parent (bucket included), which the rules of the parent's bucket then read again.
+ */
+export type Parsed = { set: TransformSet; parent: string } | null
+
+/**
+ * A URL grammar, compiled for one bucket when the planner is made. Throws `invalid_request` for text that the grammar
+ * does not allow.
+ */
+export type Grammar = (request: GrammarRequest) => Parsed
