@@ -1,0 +1,51 @@
+import type { Derive } from '@mortise/derive'
+import { MortiseError, toFailure } from '@mortise/errors'
+import type { Consumer, Job, JobContext, JobQueue, Outcome } from '@mortise/queue'
+import type { Log, Metrics } from '@mortise/telemetry'
+
+export type WorkerDeps = {
+  queue: JobQueue
+  derive: Derive
+  /** Jobs in hand at one time. */
+  concurrency: number
+  log: Log
+  metrics: Metrics
+}
+
+/**
+ * Takes jobs from the queue until it is closed. A bad original ends its job with its own failure; what may pass is
+ * thrown, for the queue to try again, unless the waiters have been answered already.
+ */
+export function startWorker(deps: WorkerDeps): Promise<Consumer> {
+  return deps.queue.consume((job, context) => work(deps, job, context), { concurrency: deps.concurrency })
+}
+
+async function work({ derive, log, metrics }: WorkerDeps, { plan, lane }: Job, context: JobContext): Promise<Outcome> {
+  const { signal } = context
+  let answered = false
+  try {
+    const made = await derive(plan, {
+      signal,
+      onRendered(derived, bytes) {
+        answered = true
+        context.answer({ ok: true, derived, bytes })
+      },
+    })
+    metrics.jobs.inc({ outcome: 'ok' })
+    return { ok: true, ...made }
+  } catch (error) {
+    // Withdrawn, lost to another worker, or handed back: the queue knows which, and what to do.
+    if (signal.aborted) throw signal.reason
+    const failure = toFailure(error)
+    metrics.jobs.inc({ outcome: failure.code })
+    logFailure(log, { plan: plan.id, lane, answered, code: failure.code }, error)
+    if (!answered && error instanceof MortiseError && error.retry) throw error
+    return { ok: false, failure }
+  }
+}
+
+/** A bug is worth an error with its stack; what originals and storages do is not. */
+function logFailure(log: Log, facts: Record<string, unknown>, err: unknown): void {
+  if (err instanceof MortiseError) log.info({ ...facts, reason: err.message }, 'job failed')
+  else log.error({ ...facts, err }, 'job failed')
+}
