@@ -1,0 +1,30 @@
+export { describeConfig, type SettingDescription } from './describe.ts'
+export { type FolderOptions, folderConfig } from './folder.ts'
+export { ConfigError, type ConfigIssue, printIssue } from './issues.ts'
+export { parseListener } from './listener.ts'
+export { type Loaded, type LoadOptions, loadConfig, loadConfigFile } from './load.ts'
+export { redact } from './redact.ts'
+export type {
+  AccessKey,
+  BucketConfig,
+  CacheConfig,
+  CompressConfig,
+  Config,
+  Encoding,
+  Filters,
+  GlacierConfig,
+  HeaderRule,
+  LimitsConfig,
+  Listener,
+  Preset,
+  QueueBackend,
+  QueueConfig,
+  RedisAddress,
+  ServerConfig,
+  StorageConfig,
+  StorageKind,
+  Thumbnail,
+  TransformConfig,
+  TransformKind,
+  WorkerConfig,
+} from './types.ts'

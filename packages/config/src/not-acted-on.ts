@@ -1,0 +1,61 @@
+import { type ConfigIssue, type Path, printPath } from './issues.ts'
+import { readBool, readInt, Scalar } from './scalar.ts'
+import { isTreeMap, type Tree } from './tree.ts'
+
+/** Warns of settings that a file may hold but this version does not act on. */
+export function findNotActedOn(tree: Tree): ConfigIssue[] {
+  return rows.flatMap(([pattern, message, when = () => true]) =>
+    findMatches(tree, pattern.split('.')).flatMap(({ path, value }) =>
+      when(value) ? [{ path: printPath(path), message }] : [],
+    ),
+  )
+}
+
+type Row = [pattern: string, message: string, when?: (value: Tree) => boolean]
+
+const later = 'is accepted, but this version does not act on it'
+const refused = 'is accepted, but this version refuses every request that needs it'
+const replaced = 'has no effect:'
+
+/** Who makes a setting work deletes its row. */
+const rows: Row[] = [
+  ['server.placeholder', later],
+  ['server.maxFileSize', later, isNotZero],
+  ['server.plugins.compress', later],
+  ['server.cache.type', 'is accepted, but this version caches in memory', isOneOf('redis', 'redis-cluster')],
+  ['server.cache.minUseCount', later, isNotZero],
+  ['server.idleCleanup.enabled', later, isTrue],
+  ['server.lockTimeout', `${replaced} server.requestTimeout limits every wait`],
+  ['server.concurrentImageProcessing', `${replaced} see server.worker.threads and server.queue.maxWaiting`],
+  ['buckets.*.keys', 'is accepted, but this version refuses every write', isNotEmpty],
+  ['buckets.*.glacier.enabled', later, isTrue],
+  ['buckets.*.storages.*.kind', refused, isOneOf('http', 'b2', 'google', 'azure', 'sftp', 'oracle')],
+  ['buckets.*.storages.*.HTTPTracing', later, isOneOf('true')],
+  ['buckets.*.transform.kind', refused, isOneOf('base64_presets', 'cloudinary', 'tengo')],
+  ['buckets.*.transform.presets.*.filters.watermark', refused],
+  ['buckets.*.transform.presets.*.filters.resizeCropAuto', refused],
+]
+
+function isOneOf(...texts: string[]) {
+  return (value: Tree) => value instanceof Scalar && texts.includes(value.text)
+}
+
+function isTrue(value: Tree): boolean {
+  return value instanceof Scalar && readBool(value) === true
+}
+
+function isNotEmpty(value: Tree): boolean {
+  return Array.isArray(value) && value.length > 0
+}
+
+function isNotZero(value: Tree): boolean {
+  return value instanceof Scalar && readInt(value) !== 0
+}
+
+function findMatches(tree: Tree, pattern: string[], path: Path = []): { path: Path; value: Tree }[] {
+  const [name, ...rest] = pattern
+  if (name === undefined) return [{ path, value: tree }]
+  if (!isTreeMap(tree)) return []
+  const names = name === '*' ? Object.keys(tree) : Object.hasOwn(tree, name) ? [name] : []
+  return names.flatMap(found => findMatches(tree[found]!, rest, [...path, found]))
+}

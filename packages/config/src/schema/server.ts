@@ -1,0 +1,103 @@
+import { parseListener, sameListener } from '../listener.ts'
+import type { Report } from '../report.ts'
+import type { Listener, ServerConfig } from '../types.ts'
+import { cache, resolveCache } from './cache.ts'
+import { plugins, resolvePlugins } from './plugins.ts'
+import { checkQueue, lock, queue, resolveQueue } from './queue.ts'
+import { checkRedis } from './redis.ts'
+import { list, optionalSection, section } from './section.ts'
+import { bool, int, type Output, parsed, text } from './setting.ts'
+
+const expected = 'host:port, :port or unix:/path'
+
+function listener(text: string, port: number) {
+  return parsed(text, parseListener, {
+    expected,
+    fallback: { host: null, port } satisfies Listener,
+    printed: `:${port}`,
+  })
+}
+
+export const server = section(
+  {
+    listen: listener('Public address: `host:port`, `:port` or `unix:/path`. Not used when `listens` has any.', 8080),
+    listens: list(parsed('An address.', parseListener, { expected, fallback: null }), 'Public addresses.'),
+    internalListen: listener('Address for health, metrics and operation.', 8081),
+    logLevel: text('`debug`, or anything else.', 'prod'),
+    accessLogs: bool('One log line for each request.'),
+    monitoring: text('`prometheus`, or nothing.'),
+    requestTimeout: int('Seconds that a request for a derivative may take.', { default: 60, min: 1, unset: [0] }),
+    lockTimeout: int('Has no effect: `requestTimeout` limits every wait.', { default: 30 }),
+    concurrentImageProcessing: int('Has no effect: see `worker.threads` and `queue.maxWaiting`.', { default: 100 }),
+    placeholder: text('Path or URL of an image that is sent instead of an error.'),
+    maxFileSize: int('Bytes above which a download is answered with a redirect; 0 = never.', { min: 0 }),
+    plugins,
+    cache,
+    lock,
+    queue,
+    worker: section(
+      {
+        threads: int('Renders at one time; 0 = one for each available core.', { min: 0, max: 1024 }),
+        graceSeconds: int('Seconds for jobs in hand to finish at shutdown.', { default: 25, min: 0, max: 3600 }),
+        sourceTimeout: int('Seconds in which an original has to be read.', { default: 10, min: 1, max: 3600 }),
+      },
+      'Ours. The part that makes derivatives.',
+    ),
+    idleCleanup: optionalSection(
+      {
+        enabled: bool('Switch it on.'),
+        idleTimeoutMin: int('Minutes, at least 5.', { default: 15, unset: [0] }),
+        aggressiveGC: bool('Return memory to the system.'),
+      },
+      'Clean up when there was nothing to do for a while.',
+    ),
+  },
+  'The processes.',
+)
+
+type ServerSection = Output<typeof server>
+
+export function checkServer(server: ServerSection, report: Report): void {
+  const { internalListen, monitoring, idleCleanup } = server
+  if (listenersOf(server).some(listener => sameListener(listener, internalListen))) {
+    report.mistake(['internalListen'], 'expected an address of its own, found one of the public listeners')
+  }
+  if (monitoring !== '' && monitoring !== 'prometheus') {
+    report.warn(['monitoring'], 'expected prometheus or nothing, found another; nothing is used')
+  }
+  if (idleCleanup?.enabled && idleCleanup.idleTimeoutMin < 5) {
+    report.mistake(
+      ['idleCleanup', 'idleTimeoutMin'],
+      `expected at least 5 minutes, found ${idleCleanup.idleTimeoutMin}`,
+    )
+  }
+  checkRedis(server.cache, report.below('cache'))
+  checkRedis(server.lock, report.below('lock'))
+  checkQueue(server.queue, server.lock, report)
+}
+
+export function resolveServer(server: ServerSection): ServerConfig {
+  const { accessLogs, internalListen, requestTimeout, maxFileSize, worker, idleCleanup } = server
+  return {
+    listens: listenersOf(server),
+    internalListen,
+    logLevel: server.logLevel === 'debug' ? 'debug' : 'info',
+    accessLogs,
+    monitoring: server.monitoring === 'prometheus' ? 'prometheus' : 'none',
+    requestTimeout,
+    placeholder: server.placeholder || null,
+    maxFileSize,
+    plugins: resolvePlugins(server.plugins),
+    cache: resolveCache(server.cache),
+    queue: resolveQueue(server.queue, server.lock),
+    worker,
+    idleCleanup: idleCleanup?.enabled
+      ? { idleTimeoutMin: idleCleanup.idleTimeoutMin, aggressiveGC: idleCleanup.aggressiveGC }
+      : null,
+  }
+}
+
+function listenersOf({ listen, listens }: ServerSection): Listener[] {
+  const several = listens.filter(listener => listener !== null)
+  return several.length > 0 ? several : [listen]
+}

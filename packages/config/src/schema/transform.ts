@@ -1,0 +1,114 @@
+import { resolve } from 'node:path'
+import { RE2JS } from 're2js'
+import type { Report } from '../report.ts'
+import type { TransformConfig, TransformKind } from '../types.ts'
+import { checkPreset, preset, resolvePreset } from './preset.ts'
+import { map, optionalSection } from './section.ts'
+import { bool, type Output, text } from './setting.ts'
+
+export const transform = optionalSection(
+  {
+    kind: text('query, presets, presets-query, base64_presets, cloudinary or tengo.'),
+    path: text('Regexp (RE2) on the key, which starts with a slash; its groups are `presetName` and `parent`.'),
+    parentStorage: text('Storage of this bucket that holds the originals.', 'basic'),
+    parentBucket: text('Bucket that the originals belong to; empty = the first part of `parent` names it.'),
+    checkParent: bool('A stored derivative counts only while its original is the one that it was made from.'),
+    resultKey: text(
+      'hash, hashParent, or anything else for the path of the request. query, presets-query: hashParent.',
+    ),
+    presets: map(preset, 'Presets by name.'),
+    tengoPath: text('tengo: the script.'),
+  },
+  'How URLs of this bucket name derivatives. Absent: it has none.',
+)
+
+type TransformSection = NonNullable<Output<typeof transform>>
+
+/** `storages` and `buckets`: the names that there are. */
+export function checkTransform(
+  transform: TransformSection,
+  report: Report,
+  { storages, buckets }: { storages: Set<string>; buckets: Set<string> },
+): void {
+  const { kind, path, parentStorage, parentBucket, tengoPath } = transform
+  if (!isKind(kind)) {
+    report.mistake(
+      ['kind'],
+      `expected one of ${kinds.join(', ')}, found ${kind === '' ? 'nothing' : JSON.stringify(kind)}`,
+    )
+  }
+  checkPath(kind, path, report)
+  if (kind === 'tengo' && tengoPath === '')
+    report.mistake(['tengoPath'], 'expected the path of a script, found nothing')
+  // Every bucket is asked for `basic` anyway.
+  if (parentStorage !== 'basic' && !storages.has(parentStorage)) {
+    report.mistake(
+      ['parentStorage'],
+      `expected the name of a storage of this bucket, found ${JSON.stringify(parentStorage)}`,
+    )
+  }
+  if (parentBucket !== '' && !buckets.has(parentBucket)) {
+    report.mistake(['parentBucket'], `expected the name of a bucket, found ${JSON.stringify(parentBucket)}`)
+  }
+  if (!storages.has('transform')) {
+    report.warn([], 'storages.transform is missing: nowhere to store derivatives, so every request for one is refused')
+  }
+  for (const name in transform.presets) checkPreset(transform.presets[name]!, report.below('presets', name))
+}
+
+/** `scriptDir`: what a relative `tengoPath` starts from. */
+export function resolveTransform(transform: TransformSection, scriptDir: string): TransformConfig {
+  const { path, parentStorage, parentBucket, checkParent, tengoPath } = transform
+  const kind = transform.kind as TransformKind
+  const presets: TransformConfig['presets'] = Object.create(null)
+  for (const name in transform.presets) presets[name] = resolvePreset(transform.presets[name]!)
+  return {
+    kind,
+    path: path === '' ? null : RE2JS.compile(path),
+    parentStorage,
+    parentBucket: parentBucket || null,
+    checkParent,
+    resultKey: resolveResultKey(kind, transform.resultKey),
+    presets,
+    tengoPath: tengoPath === '' ? null : resolve(scriptDir, tengoPath),
+  }
+}
+
+const kinds: TransformKind[] = ['query', 'presets', 'presets-query', 'base64_presets', 'cloudinary', 'tengo']
+
+/** These read every URL through `path`. */
+const withPath: readonly string[] = ['presets', 'presets-query', 'base64_presets', 'cloudinary']
+
+/** Both texts are what mort looks for, for this kind alone. */
+const groups = ['(?P<presetName>', '(?P<parent>']
+
+function isKind(text: string): text is TransformKind {
+  return kinds.some(kind => kind === text)
+}
+
+function checkPath(kind: string, path: string, report: Report): void {
+  if (path === '') {
+    if (withPath.includes(kind))
+      report.mistake(['path'], `expected a regexp, which the kind ${kind} needs, found nothing`)
+    return
+  }
+  const missing = groups.filter(group => !path.includes(group))
+  if (missing.length > 0 && kind === 'presets')
+    report.mistake(['path'], `expected the groups ${missing.join('…) and ')}…)`)
+  if (missing.length > 0 && (kind === 'presets-query' || kind === 'base64_presets')) {
+    report.warn(['path'], `expected the groups ${missing.join('…) and ')}…); no URL names a preset without them`)
+  }
+  try {
+    RE2JS.compile(path)
+  } catch (error) {
+    report.mistake(
+      ['path'],
+      `expected a regexp in the syntax of RE2: ${error instanceof Error ? error.message : error}`,
+    )
+  }
+}
+
+function resolveResultKey(kind: TransformKind, text: string): TransformConfig['resultKey'] {
+  if (text === 'hash' || text === 'hashParent') return text
+  return text === '' && (kind === 'query' || kind === 'presets-query') ? 'hashParent' : 'path'
+}

@@ -1,0 +1,230 @@
+import type { RE2JS } from 're2js'
+
+/**
+ * The configuration: checked, complete and frozen. What is optional in the file and absent is `null` here. Records that
+ * the file names freely (buckets, storages, presets, headers) have no prototype, so any name can be looked up in them.
+ */
+export type Config = {
+  server: ServerConfig
+  limits: LimitsConfig
+  /** Global rules, in order; the first whose status matches is applied. */
+  headers: HeaderRule[]
+  buckets: Record<string, BucketConfig>
+}
+
+export type BucketConfig = {
+  name: string
+  /** Who may write. Nobody, when empty. */
+  keys: AccessKey[]
+  /** Added to responses that lack them. */
+  headers: Record<string, string>
+  /** Always has `basic`. Without `transform` no derivative of this bucket can be stored. */
+  storages: Record<string, StorageConfig>
+  transform: TransformConfig | null
+  glacier: GlacierConfig | null
+}
+
+export type AccessKey = { accessKey: string; secretAccessKey: string }
+
+export type HeaderRule = { statusCodes: number[]; override: boolean; values: Record<string, string> }
+
+export type TransformKind = 'query' | 'presets' | 'presets-query' | 'base64_presets' | 'cloudinary' | 'tengo'
+
+export type TransformConfig = {
+  kind: TransformKind
+  /** Compiled, unanchored. Never `null` for a kind that reads presets. */
+  path: RE2JS | null
+  /** A name in this bucket's `storages`. */
+  parentStorage: string
+  /** A name in `buckets`. */
+  parentBucket: string | null
+  checkParent: boolean
+  resultKey: 'hash' | 'hashParent' | 'path'
+  presets: Record<string, Preset>
+  /** Absolute. */
+  tengoPath: string | null
+}
+
+/** As written: a preset with values that cannot work is refused request by request, not at start, as in mort. */
+export type Preset = {
+  /** 0 when not given. Outside 1 to 100 it has no effect. */
+  quality: number
+  /** Empty when not given. */
+  format: string
+  filters: Filters
+}
+
+/** Sizes in px; 0 when not given. */
+export type Filters = {
+  thumbnail: Thumbnail | null
+  crop: { width: number; height: number; gravity: string; mode: string; embed: boolean } | null
+  extract: { width: number; height: number; top: number; left: number } | null
+  resizeCropAuto: { width: number; height: number } | null
+  blur: { sigma: number; minAmpl: number } | null
+  watermark: { image: string; position: string; opacity: number } | null
+  /** Degrees clockwise. Anything but 0, 90, 180 and 270 has no effect. */
+  rotate: { angle: number } | null
+  interlace: boolean
+  strip: boolean
+  grayscale: boolean
+}
+
+export type Thumbnail = {
+  width: number
+  height: number
+  /** `outbound`, or anything else. */
+  mode: string
+  preserveAspectRatio: boolean
+  fill: boolean
+  /** `false`: never larger than the original. `null`: as mort. */
+  enlarge: boolean | null
+}
+
+type StorageBase = {
+  /** Put before every key. */
+  pathPrefix: string
+  /** The container; `null` for the bucket that the object belongs to. */
+  bucket: string | null
+  /** Sent with requests (http), set on what is stored (all others). */
+  headers: Record<string, string>
+}
+
+/** A storage; which settings it has is decided by its kind. Texts are empty when not given. */
+export type StorageConfig = StorageBase &
+  (
+    | { kind: 'local'; rootPath: string; readonly: boolean }
+    | { kind: 'local-meta'; rootPath: string; readonly: boolean }
+    | { kind: 'memory' }
+    | { kind: 'noop' }
+    | {
+        kind: 's3'
+        accessKey: string
+        secretAccessKey: string
+        region: string
+        /** `null`: Amazon's own for the region. */
+        endpoint: string | null
+        HTTPTracing: boolean
+      }
+    | { kind: 'http'; url: string }
+    | { kind: 'b2'; b2Account: string; b2ApplicationKey: string; b2ApplicationKeyId: string }
+    | { kind: 'google'; googleConfigJson: string; googleProjectId: string; googleScopes: string[] }
+    | { kind: 'azure'; azureAccount: string; azureKey: string }
+    | { kind: 'oracle'; oracleUsername: string; oraclePassword: string; oracleAuthEndpoint: string }
+    | {
+        kind: 'sftp'
+        sftpHost: string
+        sftpPort: string
+        sftpUsername: string
+        sftpPassword: string
+        sftpPrivateKey: string
+        sftpPrivateKeypassphrase: string
+        sftpHostPublicKey: string
+        sftpBasePath: string
+      }
+  )
+
+export type StorageKind = StorageConfig['kind']
+
+export type GlacierConfig = {
+  enabled: boolean
+  restoreTier: 'Expedited' | 'Standard' | 'Bulk'
+  /** 1 to 30 */
+  restoreDays: number
+  retryAfterSeconds: number
+}
+
+/** `host` is `null` for all interfaces; `path` is a unix socket. */
+export type Listener = { host: string | null; port: number } | { path: string }
+
+export type ServerConfig = {
+  /** At least one. */
+  listens: Listener[]
+  internalListen: Listener
+  logLevel: 'debug' | 'info'
+  accessLogs: boolean
+  monitoring: 'prometheus' | 'none'
+  /** Seconds that a request for a derivative may take. */
+  requestTimeout: number
+  /** File path or URL. */
+  placeholder: string | null
+  /** Bytes above which a download is answered with a redirect; 0 = never. */
+  maxFileSize: number
+  plugins: { webp: boolean; compress: CompressConfig | null }
+  cache: CacheConfig
+  queue: QueueConfig
+  worker: WorkerConfig
+  /** `null` when switched off. Minutes. */
+  idleCleanup: { idleTimeoutMin: number; aggressiveGC: boolean } | null
+}
+
+export type Encoding = { types: string[]; level: number }
+export type CompressConfig = { gzip: Encoding | null; brotli: Encoding | null; zstd: Encoding | null }
+
+export type CacheConfig = {
+  type: 'memory' | 'redis' | 'redis-cluster'
+  addresses: RedisAddress[]
+  /** Bytes that the cache of one process may hold. */
+  bytes: number
+  /** Bytes of the largest body that is cached. */
+  maxItemBytes: number
+  /** Seconds that a derivative without any `Cache-Control` stays in memory; 0 = not at all. */
+  ttl: number
+  minUseCount: number
+}
+
+export type RedisAddress = {
+  host: string
+  port: number
+  username?: string
+  password?: string
+  db: number
+  tls: boolean
+}
+
+export type QueueConfig = {
+  /** Distinct derivatives for which one process waits; beyond it `overloaded`. */
+  maxWaiting: number
+  /** Tries of one job, the first included. */
+  attempts: number
+  /** Bytes up to which a result travels back through the queue. */
+  inlineBytes: number
+  /** Seconds for which the queue keeps a result. */
+  resultTtl: number
+  /** Milliseconds after which a job of a silent worker is lost to it. */
+  lockDuration: number
+  /** Milliseconds between two looks for lost jobs. */
+  stalledInterval: number
+} & QueueBackend
+
+export type QueueBackend =
+  | { type: 'memory' }
+  | { type: 'redis'; prefix: string; address: RedisAddress }
+  | { type: 'redis-cluster'; prefix: string; addresses: RedisAddress[] }
+
+export type WorkerConfig = {
+  /** Renders at one time; 0 = one for each available core. */
+  threads: number
+  /** Seconds for jobs in hand to finish at shutdown. */
+  graceSeconds: number
+  /** Seconds in which an original has to be read. */
+  sourceTimeout: number
+}
+
+export type LimitsConfig = {
+  /** Bytes of an original that is to be decoded. */
+  inputBytes: number
+  /** width x height x frames of an original */
+  inputPixels: number
+  /** px, either side of a derivative */
+  outputSide: number
+  /** width x height x frames of a derivative */
+  outputPixels: number
+  /** width x height of an AVIF */
+  avifPixels: number
+  /** Seconds of processing in one pipeline. */
+  renderSeconds: number
+  /** Bytes of pixels and files in flight over all renders; 0 = computed from the memory of the machine. */
+  memory: number
+  /** Characters of a request target. */
+  urlLength: number
+}
