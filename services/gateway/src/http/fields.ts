@@ -1,0 +1,78 @@
+import type { BucketConfig, HeaderRule } from '@mortise/config'
+import type { ObjectInfo } from '@mortise/storage'
+import { publicMetadata } from '@mortise/storage/record'
+
+/** Response header fields, lower-case names. */
+export type Fields = Record<string, string>
+
+const allowed = 'Content-Type, X-Amz-Public-Width, X-Amz-Public-Height'
+
+/** On everything that was planned, errors of storages included. */
+export const commonFields: Readonly<Fields> = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'POST, GET, OPTIONS, HEAD',
+  'access-control-allow-headers': allowed,
+  'access-control-expose-headers': allowed,
+  'accept-ranges': 'bytes',
+}
+
+/** The fields of a stored object as it is. */
+export function objectFields(info: ObjectInfo): Fields {
+  const fields: Fields = {
+    ...commonFields,
+    'content-type': info.contentType ?? 'application/octet-stream',
+    etag: quoted(info.etag),
+    'last-modified': info.lastModified.toUTCString(),
+  }
+  if (info.cacheControl) fields['cache-control'] = info.cacheControl
+  if (info.contentEncoding) fields['content-encoding'] = info.contentEncoding
+  if (info.contentLanguage) fields['content-language'] = info.contentLanguage
+  if (info.contentDisposition) fields['content-disposition'] = info.contentDisposition
+  for (const [name, value] of publicMetadata(info)) fields[`x-amz-meta-${name}`] = value
+  return withSafety(fields)
+}
+
+/** An SVG can carry scripts; opened by itself it would run them with the rights of this origin. */
+export function withSafety(fields: Fields): Fields {
+  if (fields['content-type']?.startsWith('image/svg')) fields['content-security-policy'] = "script-src 'none'; sandbox"
+  return fields
+}
+
+export function quoted(etag: string): string {
+  return `"${etag}"`
+}
+
+export type HeaderRules = (bucket: string | null, status: number, fields: Fields) => void
+
+/**
+ * The header rules of the configuration, applied in place: the bucket's own where a field is missing, then the first
+ * global rule for the status. A name that is not in canonical case (`cache-control` for `Cache-Control`) always
+ * replaces, because mort's files are written for that.
+ */
+export function createHeaderRules(rules: HeaderRule[], buckets: Record<string, BucketConfig>): HeaderRules {
+  const ofBuckets = new Map(Object.values(buckets).map(({ name, headers }) => [name, compile(headers, false)]))
+  const ofStatus = new Map<number, Setter[]>()
+  for (const { statusCodes, override, values } of rules) {
+    for (const status of statusCodes) if (!ofStatus.has(status)) ofStatus.set(status, compile(values, override))
+  }
+  return (bucket, status, fields) => {
+    if (bucket !== null) for (const set of ofBuckets.get(bucket) ?? []) set(fields)
+    for (const set of ofStatus.get(status) ?? []) set(fields)
+  }
+}
+
+type Setter = (fields: Fields) => void
+
+function compile(values: Record<string, string>, override: boolean): Setter[] {
+  return Object.entries(values).map(([given, value]) => {
+    const name = given.toLowerCase()
+    const replace = override || given !== canonical(name)
+    return fields => {
+      if (replace || !(name in fields)) fields[name] = value
+    }
+  })
+}
+
+function canonical(name: string): string {
+  return name.replace(/(^|-)[a-z]/g, letter => letter.toUpperCase())
+}

@@ -1,0 +1,80 @@
+import type { BucketConfig, HeaderRule } from '@mortise/config'
+import { describe, expect, it } from 'vitest'
+import { freshnessLifetime } from './cache-control.ts'
+import { createHeaderRules } from './fields.ts'
+import { createNegotiation } from './negotiate.ts'
+
+describe('how long a response may be kept', () => {
+  it.each([
+    ['max-age=60', 60],
+    ['public, max-age=84000', 84000],
+    ['Max-Age=5', 5],
+    ['max-age="7"', 7],
+    ['max-age=60, no-store', 0],
+    ['private, max-age=60', 0],
+    ['no-cache', 0],
+    ['s-maxage=60', 0],
+    ['max-age=soon', 0],
+    ['', 0],
+  ])('%j: %d s', (field, seconds) => {
+    expect(freshnessLifetime(field)).toBe(seconds)
+  })
+})
+
+describe('header rules', () => {
+  const bucket = { name: 'b', headers: { 'X-Bucket': 'b', 'Cache-Control': 'max-age=1' } } as unknown as BucketConfig
+  const apply = (rules: Parameters<typeof createHeaderRules>[0], status: number, fields: Record<string, string>) => {
+    createHeaderRules(rules, { b: bucket })('b', status, fields)
+    return fields
+  }
+
+  it('adds what is missing, from the bucket first', () => {
+    const rules = [{ statusCodes: [200], override: false, values: { 'Cache-Control': 'max-age=2', 'X-Global': 'g' } }]
+    expect(apply(rules, 200, {})).toEqual({ 'x-bucket': 'b', 'cache-control': 'max-age=1', 'x-global': 'g' })
+  })
+
+  it('replaces with a name that is not in canonical case, as mort does', () => {
+    const rules = [{ statusCodes: [200], override: false, values: { 'cache-control': 'max-age=2' } }]
+    expect(apply(rules, 200, { 'cache-control': 'max-age=3' })['cache-control']).toBe('max-age=2')
+  })
+
+  it('keeps what the object says otherwise, unless the rule overrides', () => {
+    const values = { 'Cache-Control': 'max-age=2' }
+    expect(
+      apply([{ statusCodes: [200], override: false, values }], 200, { 'cache-control': 'x' })['cache-control'],
+    ).toBe('x')
+    expect(
+      apply([{ statusCodes: [200], override: true, values }], 200, { 'cache-control': 'x' })['cache-control'],
+    ).toBe('max-age=2')
+  })
+
+  it('applies the first rule of a status only', () => {
+    const rules: HeaderRule[] = [
+      { statusCodes: [404, 400], override: false, values: { 'X-A': '1' } },
+      { statusCodes: [404], override: false, values: { 'X-A': '2', 'X-B': '2' } },
+    ]
+    expect(apply(rules, 404, {})).toMatchObject({ 'x-a': '1' })
+    expect(apply(rules, 404, {})).not.toHaveProperty('x-b')
+  })
+})
+
+describe('negotiation of webp', () => {
+  const preferenceOf = createNegotiation(['webp'])
+
+  it.each([
+    ['image/webp', ['webp']],
+    ['image/avif,image/webp,*/*', ['webp']],
+    ['IMAGE/WEBP;q=0.5', ['webp']],
+    ['image/webp;q=0', []],
+    ['image/*', []],
+    ['*/*', []],
+    ['image/webp+x', []],
+    [undefined, []],
+  ])('%s', (accept, formats) => {
+    expect(preferenceOf(accept).formats).toEqual(formats)
+  })
+
+  it('does not look at Accept when nothing can be negotiated', () => {
+    expect(createNegotiation([])('image/webp').variant).toBe('')
+  })
+})

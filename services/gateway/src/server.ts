@@ -1,0 +1,90 @@
+import { rm } from 'node:fs/promises'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import type { Listener } from '@mortise/config'
+import { MortiseError } from '@mortise/errors'
+
+export type RunningServer = {
+  /** `http://127.0.0.1:8080`, or `unix:/path`; with the real port when 0 was asked for. */
+  readonly address: string
+  /**
+   * Takes no new connection, tells those that are open to close after the response they are on, and waits for them;
+   * after `graceMs` the rest is cut. Idempotent.
+   */
+  close(graceMs: number): Promise<void>
+}
+
+/** Connections at one time: what is beyond waits in the backlog of the system. */
+const maxConnections = 10_000
+
+/** Starts to listen. Throws `invalid_config` with one clear sentence when it cannot. */
+export async function listen(where: Listener, handle: RequestListener): Promise<RunningServer> {
+  let draining = false
+  const server = createServer(
+    // Slow requests hold a connection, not a thread; slow *headers* are an attack.
+    { headersTimeout: 15_000, requestTimeout: 0, keepAliveTimeout: 65_000, maxHeaderSize: 32 * 1024 },
+    (request: IncomingMessage, response: ServerResponse) => {
+      if (draining) response.setHeader('connection', 'close')
+      handle(request, response)
+    },
+  )
+  server.maxConnections = maxConnections
+  // A client that neither sends nor takes a byte for this long is gone; waiting for a derivative is shorter.
+  server.setTimeout(5 * 60_000)
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+    else socket.destroy()
+  })
+  await open(server, where)
+
+  let closing: Promise<void> | undefined
+  const close = async (graceMs: number) => {
+    draining = true
+    const closed = new Promise<void>(resolve => server.close(() => resolve()))
+    // Connections that become idle later are only noticed when somebody looks.
+    const sweep = setInterval(() => server.closeIdleConnections(), 100)
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+    await closed
+    clearInterval(sweep)
+    clearTimeout(cut)
+  }
+  return {
+    address: addressOf(server, where),
+    close: graceMs => {
+      closing ??= close(graceMs)
+      return closing
+    },
+  }
+}
+
+async function open(server: Server, where: Listener): Promise<void> {
+  // A socket file left by a process that was killed is in the way.
+  if ('path' in where) await rm(where.path, { force: true })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(new MortiseError('invalid_config', explain(error, where), { cause: error })),
+    )
+    if ('path' in where) server.listen(where.path, resolve)
+    else server.listen({ port: where.port, ...(where.host === null ? {} : { host: where.host }) }, resolve)
+  })
+  server.removeAllListeners('error')
+  server.on('error', () => {})
+}
+
+function explain({ code }: NodeJS.ErrnoException, where: Listener): string {
+  const name = 'path' in where ? where.path : `${where.host ?? ''}:${where.port}`
+  if (code === 'EADDRINUSE')
+    return `cannot listen on ${name}: the port is in use; stop the other program or choose another port`
+  if (code === 'EACCES') return `cannot listen on ${name}: not permitted; ports below 1024 need special rights`
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return `cannot listen on ${name}: this machine has no such address`
+  return `cannot listen on ${name}: ${code ?? 'unknown error'}`
+}
+
+function addressOf(server: Server, where: Listener): string {
+  if ('path' in where) return `unix:${where.path}`
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : where.port
+  const host = where.host === null || where.host === '0.0.0.0' || where.host === '::' ? '127.0.0.1' : where.host
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
