@@ -1,0 +1,58 @@
+import type { Config, StorageConfig, StorageKind } from '@mortise/config'
+import { MortiseError } from '@mortise/errors'
+import type { Storage } from '@mortise/storage'
+import type { Metrics } from '@mortise/telemetry'
+import { measureStorage } from './measure-storage.ts'
+
+export type Storages = AsyncDisposable & {
+  /** By name as in a Plan, `<bucket>/<name>`. Throws `storage_unavailable` for one that is not configured. */
+  get(name: string): Storage
+  entries(): IterableIterator<[name: string, storage: Storage]>
+}
+
+type Create = (config: StorageConfig) => Promise<Storage>
+
+/** One line for each kind. A kind that is not configured is not loaded. */
+const kinds: { [K in StorageKind]?: (config: Extract<StorageConfig, { kind: K }>) => Promise<Storage> } = {
+  local: async config => (await import('@mortise/storage/local')).createLocalStorage(common(config)),
+  'local-meta': async config => (await import('@mortise/storage/local-meta')).createLocalMetaStorage(common(config)),
+  memory: async () => (await import('@mortise/storage/memory')).createMemoryStorage({ maxBytes: memoryBytes }),
+  noop: async () => (await import('@mortise/storage/noop')).createNoopStorage(),
+  s3: async config => (await import('@mortise/storage/s3')).createS3Storage(common(config)),
+}
+
+/** What the `memory` kind, which is for tests and trials, may hold. */
+const memoryBytes = 256 * 1024 * 1024
+
+/** One storage for each entry of the configuration, for as long as the process lives: none is made by a request. */
+export async function createStorages(config: Config, metrics: Metrics): Promise<Storages> {
+  const storages = new Map<string, Storage>()
+  for (const bucket of Object.values(config.buckets)) {
+    for (const [name, settings] of Object.entries(bucket.storages)) {
+      const create = kinds[settings.kind] as Create | undefined
+      if (!create) continue
+      storages.set(
+        `${bucket.name}/${name}`,
+        measureStorage(await create(settings), metrics, { bucket: bucket.name, name }),
+      )
+    }
+  }
+  return {
+    get(name) {
+      const storage = storages.get(name)
+      if (!storage) throw new MortiseError('storage_unavailable', `storage ${name}: not configured`)
+      return storage
+    },
+    entries: () => storages.entries(),
+    async [Symbol.asyncDispose]() {
+      await Promise.allSettled([...storages.values()].map(storage => storage[Symbol.asyncDispose]()))
+    },
+  }
+}
+
+/** `null` in the configuration is absent for an adapter. */
+function common<T extends StorageConfig>(config: T) {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null)) as {
+    [K in keyof T as null extends T[K] ? never : K]: T[K]
+  } & { [K in keyof T as null extends T[K] ? K : never]?: NonNullable<T[K]> }
+}

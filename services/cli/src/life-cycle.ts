@@ -1,0 +1,60 @@
+import type { Log } from '@mortise/telemetry'
+
+type Closable = { log: Log; close(): Promise<void> }
+
+/** Ends the process at once, native work included. `process.exit` would wait for it. */
+function die(signal: NodeJS.Signals = 'SIGKILL'): void {
+  process.kill(process.pid, signal)
+}
+
+/**
+ * Runs until a signal, or until something that nobody caught: then drains. A second signal does not wait. The process
+ * ends with 0 after a signal, else with 1.
+ */
+export function runUntilSignal(running: Closable): void {
+  let ending = false
+  const end = async (code: number) => {
+    if (ending) return die()
+    ending = true
+    await running.close()
+    process.exitCode = code
+    // Whatever still holds the process has had its time: a native encode, at worst.
+    setTimeout(() => die(), 2000).unref()
+    process.exit()
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      running.log.info({ signal }, 'draining')
+      void end(0)
+    })
+  }
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (err: unknown) => {
+      running.log.fatal({ err }, event)
+      void end(1)
+    })
+  }
+}
+
+/** Time for other requests and jobs before a process with native work that cannot be ended is replaced. */
+const patience = 3000
+
+/**
+ * Replaces this process by itself, under the same pid: the only thing that ends native work. What is in hand gets a
+ * moment to finish; jobs that do not are run again by whoever is there.
+ */
+export async function restartInPlace(running: Closable | undefined): Promise<void> {
+  const moment = new Promise(resolve => setTimeout(resolve, patience))
+  await Promise.race([running?.close().catch(() => {}), moment])
+  const [, ...args] = process.argv
+  try {
+    process.execve?.(
+      process.execPath,
+      [process.execPath, ...process.execArgv, ...args],
+      process.env as Record<string, string>,
+    )
+  } catch {
+    // Not on this platform: a supervisor has to start it again.
+  }
+  die()
+}
