@@ -1,0 +1,110 @@
+import { MortiseError } from '@mortise/errors'
+import { type Client, connectPatient, type RedisTarget } from './bullmq/connect.ts'
+import { type Crew, createCrew } from './bullmq/crew.ts'
+import { createKeys } from './bullmq/keys.ts'
+import { createPresence } from './bullmq/presence.ts'
+import { createSubmitter, type Submitter } from './bullmq/submitter.ts'
+import type { ConsumeOptions, Consumer, JobHandler, JobQueue, QueueStats } from './queue.ts'
+
+export type BullQueueOptions = {
+  connection: RedisTarget
+  /** Of all keys in Redis; gets braces around it (a hash tag) unless it has one. */
+  prefix: string
+  /** Jobs for which this process may wait at one time. */
+  maxWaiting: number
+  /** How often a job is run at most when it fails with what may pass. */
+  attempts: number
+  /** Bodies up to this size (bytes) travel through Redis; larger ones are read from the storage. */
+  inlineBytes: number
+  /** Seconds for which they stay there. */
+  resultTtl: number
+  /** ms after which a job of a dead worker may be given to another; a living worker renews it twice in that time. */
+  lockDuration: number
+  /** ms between looks for jobs of dead workers. */
+  stalledInterval: number
+  /** What went wrong in the background; the same message at most every 5 s. */
+  onError?: (error: unknown) => void
+}
+
+/**
+ * The queue of several processes, on BullMQ. Connections are made when they are needed: a process that only submits has
+ * three (commands, events and the one that events copy), one that only consumes has three (commands, blocking reads,
+ * withdrawals).
+ */
+export function createBullQueue(options: BullQueueOptions): JobQueue {
+  const { connection: target, maxWaiting, attempts } = options
+  const keys = createKeys(options.prefix)
+  const onError = seldom(options.onError ?? (() => undefined))
+  const crews = new Set<Crew>()
+  let shared: Client | undefined
+  let withdrawals: Client | undefined
+  let submitter: Submitter | undefined
+  let closing: Promise<void> | undefined
+
+  function patient(): Client {
+    shared ??= connectPatient(target, onError)
+    return shared
+  }
+
+  function submitting(): Submitter {
+    if (closing) throw new MortiseError('queue_unavailable', 'the queue is closed')
+    submitter ??= createSubmitter({ target, keys, patient, maxWaiting, attempts, onError })
+    return submitter
+  }
+
+  /** One subscription for all crews of the process. It is renewed after a reconnection. */
+  function hearWithdrawals() {
+    if (withdrawals) return
+    withdrawals = connectPatient(target, onError)
+    withdrawals.on('message', (_channel: string, jobId: string) => {
+      for (const crew of crews) crew.cancel(jobId)
+    })
+    withdrawals.subscribe(keys.cancel).catch(onError)
+  }
+
+  async function consume(handler: JobHandler, { concurrency }: ConsumeOptions): Promise<Consumer> {
+    if (closing) throw new MortiseError('queue_unavailable', 'the queue is closed')
+    hearWithdrawals()
+    const redis = patient()
+    const presence = createPresence(redis, keys)
+    const onClosed = () => crews.delete(crew)
+    const crew: Crew = createCrew({ ...options, redis, keys, presence, handler, concurrency, onError, onClosed })
+    crews.add(crew)
+    return crew
+  }
+
+  async function stats(): Promise<QueueStats> {
+    return submitting().stats()
+  }
+
+  async function closeAll() {
+    await Promise.all([submitter?.close(), ...[...crews].map(crew => crew.close(0))])
+    for (const client of [shared, withdrawals]) client?.disconnect()
+  }
+
+  const close = () => (closing ??= closeAll())
+  return {
+    submit: async (plan, submitOptions) => submitting().submit(plan, submitOptions),
+    consume,
+    stats,
+    ping: async signal => submitting().ping(signal),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+const seldomMs = 5_000
+const maxMessages = 50
+
+/** A Redis that is away is reported by every connection at every attempt: one report of a kind is enough for a while. */
+function seldom(onError: (error: unknown) => void): (error: unknown) => void {
+  const reported = new Map<string, number>()
+  return error => {
+    const message = error instanceof Error ? error.message : String(error)
+    const now = Date.now()
+    if (now - (reported.get(message) ?? 0) < seldomMs) return
+    if (reported.size >= maxMessages) reported.clear()
+    reported.set(message, now)
+    onError(error)
+  }
+}

@@ -1,0 +1,109 @@
+import { MortiseError } from '@mortise/errors'
+import { Worker } from 'bullmq'
+import { abortedMs } from '../attempt.ts'
+import type { Consumer } from '../queue.ts'
+import { within } from '../within.ts'
+import { queueName } from './keys.ts'
+import { type Hand, type TurnOptions, takeTurn } from './turn.ts'
+
+export type CrewOptions = TurnOptions & {
+  concurrency: number
+  /** ms after which a job of a worker that is not heard of any more may be given to another. */
+  lockDuration: number
+  /** ms between looks for such jobs. */
+  stalledInterval: number
+  onClosed: () => void
+}
+
+export type Crew = Consumer & {
+  /** Everybody who waited for this job has left. */
+  cancel(jobId: string): void
+}
+
+/** A message can arrive before the job that it is about: remembered so long, and of so many jobs. */
+const earlyMs = 5_000
+const maxEarly = 1_000
+/** How long Redis may take to let go, at the end of a drain. */
+const farewellMs = 2_500
+/** Turns count deaths themselves, to leave the reason as data; this only catches what comes back in spite of that. */
+const maxStalledCount = 10
+
+export function createCrew(options: CrewOptions): Crew {
+  const { redis, keys, concurrency, lockDuration, stalledInterval, onError, onClosed } = options
+  const hands = new Set<Hand>()
+  const early = new Map<string, number>()
+  const worker = new Worker(queueName, (job, token = '', _signal) => work(job, token), {
+    connection: redis,
+    prefix: keys.prefix,
+    concurrency,
+    lockDuration,
+    stalledInterval,
+    maxStalledCount,
+    runRetryDelay: 1_000,
+  })
+  worker.on('error', onError)
+  worker.on('lockRenewalFailed', ids => {
+    for (const hand of hands) if (ids.includes(hand.jobId)) lose(hand)
+  })
+  let closing: Promise<void> | undefined
+
+  async function work(job: Parameters<typeof takeTurn>[0], token: string) {
+    const jobId = job.id ?? ''
+    const givenUp = Promise.withResolvers<{ error: unknown }>()
+    const hand: Hand = { jobId, abort: new AbortController(), fate: 'goes on', answered: false, givenUp }
+    hands.add(hand)
+    if (Date.now() - (early.get(jobId) ?? 0) < earlyMs) hand.fate = 'withdrawn'
+    early.delete(jobId)
+    try {
+      return await takeTurn(job, token, hand, options)
+    } finally {
+      hands.delete(hand)
+    }
+  }
+
+  function stop(hand: Hand, fate: Hand['fate'], message: string) {
+    if (hand.fate !== 'goes on') return
+    hand.fate = fate
+    hand.abort.abort(new MortiseError('cancelled', message))
+  }
+
+  /** Redis was away for longer than the lock lasts. This worker lives, so that does not count towards poison. */
+  function lose(hand: Hand) {
+    if (hand.fate !== 'lost') redis.eval(acquit, 1, keys.job(hand.jobId)).catch(onError)
+    stop(hand, 'lost', 'the job was given to another worker')
+    hand.fate = 'lost'
+  }
+
+  function cancel(jobId: string) {
+    const found = [...hands].filter(hand => hand.jobId === jobId)
+    for (const hand of found) if (!hand.answered) stop(hand, 'withdrawn', 'everybody who waited has left')
+    if (found.length > 0) return
+    const [oldest] = early.keys()
+    if (oldest !== undefined && early.size >= maxEarly) early.delete(oldest)
+    early.set(jobId, Date.now())
+  }
+
+  async function drain(graceMs: number) {
+    const closed = worker.close().catch(onError)
+    if (await within(closed, graceMs)) return
+    for (const hand of hands) stop(hand, 'handed back', 'the worker is closing')
+    if (await within(closed, abortedMs)) return
+    for (const hand of hands) hand.givenUp.resolve({ error: hand.abort.signal.reason })
+    if (await within(closed, farewellMs)) return
+    // Redis does not answer: what is in hand stalls there, and another worker takes it.
+    await within(worker.getBackend().close(true), abortedMs).catch(onError)
+  }
+
+  const close = (graceMs: number) => (closing ??= drain(graceMs).finally(onClosed))
+  return {
+    get active() {
+      return hands.size
+    },
+    cancel,
+    close,
+    [Symbol.asyncDispose]: () => close(0),
+  }
+}
+
+/** KEYS job. The count of stalls goes down, if the job is still there. */
+const acquit = `if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'stc', -1) end`

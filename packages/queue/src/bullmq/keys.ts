@@ -1,0 +1,43 @@
+import type { Lane } from '../queue.ts'
+
+/** BullMQ's name of the queue; part of its keys. */
+export const queueName = 'derive'
+
+/** Lower runs first. 0 is left out: jobs with it overtake all others, and only jobs of a dead worker are to do so. */
+export const priorities = { interactive: 1, background: 100 } satisfies Record<Lane, number>
+
+export type Keys = ReturnType<typeof createKeys>
+
+/** All keys carry one hash tag, so that a cluster keeps them in one slot, where scripts and pipelines can reach them. */
+export function createKeys(prefix: string) {
+  const tagged = /\{[^}]+\}/.test(prefix) ? prefix : `{${prefix}}`
+  return {
+    prefix: tagged,
+    /** A job of BullMQ: a hash. */
+    job: (jobId: string) => `${tagged}:${queueName}:${jobId}`,
+    /** BullMQ's stream of what happens to jobs. */
+    events: `${tagged}:${queueName}:events`,
+    /** Who waits for a plan: a sorted set of flights by deadline. Expires. */
+    waiters: (planId: string) => `${tagged}:waiters:${planId}`,
+    /** The body that a job answered with. Expires. */
+    bytes: (jobId: string) => `${tagged}:bytes:${jobId}`,
+    /** A plan that took its workers down. Expires. */
+    poison: (planId: string) => `${tagged}:poison:${planId}`,
+    /** The channel on which the last waiter to leave tells the worker, with the job's id. */
+    cancel: `${tagged}:cancel`,
+  }
+}
+
+/** Unique, and it tells the lane in which the job was added and its plan. */
+export function createJobId(lane: Lane, planId: string, nonce: string): string {
+  return `${lane === 'background' ? 'b' : 'i'}-${planId}-${nonce}`
+}
+
+export function laneOf(jobId: string): Lane {
+  return jobId.startsWith('b-') ? 'background' : 'interactive'
+}
+
+/** Absent when the job is none of ours. */
+export function planIdOf(jobId: string): string | undefined {
+  return jobId.split('-')[1]
+}

@@ -1,0 +1,50 @@
+import type { Client } from './connect.ts'
+import type { Keys } from './keys.ts'
+import { readOutcome, type WireOutcome } from './wire.ts'
+
+/** A job as it is found in Redis. */
+export type Look =
+  | { jobId: string; state: 'pending' }
+  /** Removed, or lost with a Redis that was restarted. */
+  | { jobId: string; state: 'gone' }
+  /** It has answered, but not ended. */
+  | { jobId: string; state: 'answered'; outcome: WireOutcome }
+  /** `null`: it ended with something that is no outcome. */
+  | { jobId: string; state: 'ended'; outcome: WireOutcome | null }
+
+/** Jobs in one pipeline. More are looked at one pipeline after the other, so that other commands come in between. */
+const batch = 500
+const fields = ['timestamp', 'finishedOn', 'returnvalue', 'failedReason', 'progress'] as const
+
+/** Looks in the order of the ids. Throws when Redis does not answer. */
+export async function look(client: Client, keys: Keys, jobIds: string[]): Promise<Look[]> {
+  const looks: Look[] = []
+  for (let from = 0; from < jobIds.length; from += batch) {
+    const ids = jobIds.slice(from, from + batch)
+    const pipeline = client.pipeline()
+    for (const id of ids) pipeline.hmget(keys.job(id), ...fields)
+    const replies = (await pipeline.exec()) ?? []
+    for (const [i, jobId] of ids.entries()) looks.push(read(jobId, replies[i]))
+  }
+  return looks
+}
+
+function read(jobId: string, reply: [error: Error | null, result: unknown] | undefined): Look {
+  const [error, values] = reply ?? [new Error('no reply')]
+  if (error) throw error
+  const [timestamp, finishedOn, returned, reason, progress] = values as (string | null)[]
+  if (timestamp === null) return { jobId, state: 'gone' }
+  if (finishedOn && reason)
+    return { jobId, state: 'ended', outcome: { ok: false, failure: { code: 'internal', message: reason } } }
+  if (finishedOn) return { jobId, state: 'ended', outcome: readOutcome(parse(returned)) }
+  const outcome = readOutcome(parse(progress))
+  return outcome ? { jobId, state: 'answered', outcome } : { jobId, state: 'pending' }
+}
+
+function parse(text: string | null | undefined): unknown {
+  try {
+    return JSON.parse(text ?? 'null')
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,111 @@
+import { MortiseError, toFailure } from '@mortise/errors'
+import { type Job as BullJob, DelayedError } from 'bullmq'
+import { attempt, triesAgain } from '../attempt.ts'
+import type { Job, JobHandler, Outcome } from '../queue.ts'
+import type { Client } from './connect.ts'
+import type { Keys } from './keys.ts'
+import type { Presence } from './presence.ts'
+import { readJob, readOutcome, toWire, type WireOutcome } from './wire.ts'
+
+/** A job in hand. */
+export type Hand = {
+  readonly jobId: string
+  readonly abort: AbortController
+  /** Why it is to stop; decides what becomes of the job then. */
+  fate: 'goes on' | 'withdrawn' | 'lost' | 'handed back'
+  answered: boolean
+  /** Resolves when a handler that was told to stop is not waited for any longer. */
+  readonly givenUp: PromiseWithResolvers<{ error: unknown }>
+}
+
+export type TurnOptions = {
+  redis: Client
+  keys: Keys
+  presence: Presence
+  handler: JobHandler
+  /** Bodies up to this size (bytes) travel through Redis. */
+  inlineBytes: number
+  /** Seconds for which they stay there. */
+  resultTtl: number
+  onError: (error: unknown) => void
+}
+
+/** Dead workers after which a job is poison, and how long (ms) its plan is refused then. */
+const deaths = 2
+const poisonMs = 600_000
+
+/** One run of a job, from what BullMQ hands out to what it stores. Throws only to have the job run again. */
+export async function takeTurn(bull: BullJob, token: string, hand: Hand, options: TurnOptions): Promise<WireOutcome> {
+  let job: Job
+  try {
+    job = readJob(bull.data)
+  } catch (error) {
+    return { ok: false, failure: toFailure(error) }
+  }
+  return (await refuse(bull, job, hand, options)) ?? run(bull, job, token, hand, options)
+}
+
+/** The outcome of a job that is not run at all, or `null`. */
+async function refuse(bull: BullJob, job: Job, { fate }: Hand, { redis, keys, presence }: TurnOptions) {
+  if (bull.stalledCounter >= deaths) {
+    // Before anybody can learn of the outcome and ask again.
+    await redis.set(keys.poison(job.plan.id), bull.stalledCounter, 'PX', poisonMs)
+    return failed('poisoned', `job ${bull.id} has taken down ${bull.stalledCounter} workers`)
+  }
+  // Its waiters have gone because they were answered; what is left to do is to store.
+  if (readOutcome(bull.progress)) return null
+  if (fate === 'withdrawn') return failed('cancelled', 'everybody who waited has left')
+  const late = job.lane === 'interactive' && Date.now() > job.deadline
+  if (!late || (await presence.count(job.plan.id)) > 0) return null
+  return failed('cancelled', 'its deadline passed before it was started, and nobody waits')
+}
+
+async function run(bull: BullJob, job: Job, token: string, hand: Hand, options: TurnOptions): Promise<WireOutcome> {
+  let answering: Promise<unknown> = Promise.resolve()
+  const answer = (outcome: Outcome) => {
+    if (hand.answered || hand.fate === 'lost' || hand.fate === 'handed back' || !travels(outcome, options)) return
+    hand.answered = true
+    answering = tell(bull, hand, outcome, options).catch(options.onError)
+  }
+  const end = await Promise.race([
+    attempt(options.handler, job, { signal: hand.abort.signal, answer }),
+    hand.givenUp.promise,
+  ])
+  await answering
+  if ('outcome' in end) return conclude(end.outcome, hand, options)
+  if (hand.fate === 'handed back') {
+    // As a delayed job, because that wakes an idle worker, which a job put back at the head of the line does not.
+    await bull.moveToDelayed(Date.now() + 1, token)
+    throw new DelayedError()
+  }
+  if (hand.fate === 'withdrawn') return failed('cancelled', 'everybody who waited has left')
+  const again = triesAgain(end.error, job, bull.attemptsMade + 1, bull.opts.attempts ?? 1)
+  if (again || hand.fate === 'lost') throw end.error
+  return { ok: false, failure: toFailure(end.error) }
+}
+
+/** Whether waiters can be told without reading the storage, where the derivative is not yet. */
+function travels(outcome: Outcome, { inlineBytes }: TurnOptions): boolean {
+  return !outcome.ok || (outcome.bytes !== null && outcome.bytes.byteLength <= inlineBytes)
+}
+
+async function tell(bull: BullJob, hand: Hand, outcome: Outcome, options: TurnOptions) {
+  // Both on one connection: who sees the progress finds the bytes.
+  await Promise.all([keepBytes(hand, outcome, options), bull.updateProgress(toWire(outcome, true))])
+}
+
+async function conclude(outcome: Outcome, hand: Hand, options: TurnOptions): Promise<WireOutcome> {
+  const inline = outcome.ok && outcome.bytes !== null && travels(outcome, options)
+  if (inline && !hand.answered) await keepBytes(hand, outcome, options)
+  return toWire(outcome, inline)
+}
+
+async function keepBytes({ jobId }: Hand, outcome: Outcome, { redis, keys, resultTtl }: TurnOptions) {
+  if (!outcome.ok || !outcome.bytes) return
+  const { buffer, byteOffset, byteLength } = outcome.bytes
+  await redis.set(keys.bytes(jobId), Buffer.from(buffer, byteOffset, byteLength), 'PX', resultTtl * 1_000)
+}
+
+function failed(code: 'poisoned' | 'cancelled', message: string): WireOutcome {
+  return { ok: false, failure: toFailure(new MortiseError(code, message)) }
+}

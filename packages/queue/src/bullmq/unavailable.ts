@@ -1,0 +1,12 @@
+import { MortiseError } from '@mortise/errors'
+
+/** What a command to Redis failed with, as `queue_unavailable`. An error that has a code keeps it. */
+export function unavailable(error: unknown): MortiseError {
+  if (error instanceof MortiseError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new MortiseError('queue_unavailable', `Redis: ${message}`, { cause: error })
+}
+
+export function throwUnavailable(error: unknown): never {
+  throw unavailable(error)
+}

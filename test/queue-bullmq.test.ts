@@ -1,0 +1,328 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { type BullQueueOptions, createBullQueue } from '@mortise/queue/bullmq'
+import { aborted, made, plan, recorder, testQueue, textOf, wait } from '@mortise/queue/conformance'
+import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { type RedisServer, startRedis } from './servers/redis.ts'
+
+let redis: RedisServer
+let prefixes = 0
+const patience = { timeout: 15_000, interval: 20 }
+
+beforeAll(async () => {
+  redis = await startRedis()
+})
+afterAll(() => redis.stop())
+
+function optionsFor({ host, port }: RedisServer, prefix = `t${prefixes++}`): BullQueueOptions {
+  return {
+    connection: { type: 'redis', nodes: [{ host, port }] },
+    prefix,
+    maxWaiting: 1_000,
+    attempts: 3,
+    inlineBytes: 65_536,
+    resultTtl: 10,
+    lockDuration: 2_000,
+    stalledInterval: 500,
+  }
+}
+
+testQueue('bullmq', async bench => {
+  const options = { ...optionsFor(redis), ...bench }
+  return { queue: async () => createBullQueue(options), close: async () => undefined }
+})
+
+describe('bullmq queue', () => {
+  it('carries bytes exactly, up to the limit, and tells who gets none to read the storage', async () => {
+    await using queue = createBullQueue(optionsFor(redis))
+    const bytes = Buffer.from(Array.from({ length: 65_536 }, (_, i) => (i * 7) % 256))
+    const outcomes = [bytes, Buffer.concat([bytes, bytes])].map(body => ({ ...made('x'), bytes: body }))
+    await queue.consume(async job => outcomes[job.plan.id === plan(1).id ? 0 : 1]!, { concurrency: 1 })
+    const [small, large] = [await queue.submit(plan(1), wait()), await queue.submit(plan(2), wait())]
+    expect(small.ok && small.bytes && Buffer.compare(small.bytes, bytes)).toBe(0)
+    expect(large).toMatchObject({ ok: true, bytes: null })
+  })
+
+  it('does not answer early what it cannot carry', async () => {
+    await using queue = createBullQueue({ ...optionsFor(redis), inlineBytes: 2 })
+    const job = recorder()
+    await queue.consume(job.handler, { concurrency: 1 })
+    const submitted = queue.submit(plan(1), wait())
+    const context = await job.started(1)
+    context.answer(made('too long'))
+    context.answer(made('ok'))
+    expect(textOf(await submitted)).toBe('ok')
+    job.finish(made('end'))
+    await vi.waitFor(async () => expect((await queue.stats()).active).toBe(0), patience)
+  })
+
+  it('has who comes when the early bytes have expired wait for the end', async () => {
+    const options = { ...optionsFor(redis), resultTtl: 1 }
+    await using queue = createBullQueue(options)
+    await using other = createBullQueue(options)
+    const job = recorder()
+    await queue.consume(job.handler, { concurrency: 1 })
+    const first = queue.submit(plan(1), wait())
+    const context = await job.started(1)
+    context.answer(made('early'))
+    expect(textOf(await first)).toBe('early')
+    await using client = connect()
+    await vi.waitFor(async () => expect(await client.keys(`{${options.prefix}}:bytes:*`)).toEqual([]), patience)
+    const late = other.submit(plan(1), wait())
+    await vi.waitFor(async () => expect((await other.stats()).waiters).toBe(1), patience)
+    job.finish(made('early'))
+    expect(await late).toMatchObject({ ok: true, bytes: null })
+  })
+
+  it('leaves nothing of a finished job behind but what expires and what is bounded', async () => {
+    const options = optionsFor(redis)
+    await using queue = createBullQueue(options)
+    await queue.consume(async () => made('x'), { concurrency: 4 })
+    await Promise.all(Array.from({ length: 20 }, (_, i) => queue.submit(plan(i), wait())))
+    await vi.waitFor(async () => expect((await queue.stats()).active).toBe(0), patience)
+    await queue.close()
+    await using client = connect()
+    const keys = await client.keys(`{${options.prefix}}:*`)
+    const lasting = []
+    for (const key of keys) if ((await client.ttl(key)) < 0) lasting.push(key.split(':').slice(2).join(':'))
+    const jobs = lasting.filter(key => key.startsWith('i-'))
+    expect(jobs).toHaveLength(20)
+    // Bounded: the jobs in `completed` by age and number, the events by number, the rest has one entry or none.
+    const bounded = ['completed', 'events', 'id', 'marker', 'meta', 'pc', 'stalled']
+    expect(lasting.filter(key => !jobs.includes(key) && !bounded.includes(key))).toEqual([])
+  })
+
+  it('drops a job past its deadline whose gateway is gone', async () => {
+    const options = optionsFor(redis)
+    await using queue = createBullQueue(options)
+    const gateway = createBullQueue(options)
+    const waiting = wait({ ms: 500 })
+    const submitted = gateway.submit(plan(1), waiting).catch(() => 'closed')
+    await vi.waitFor(async () => expect((await queue.stats()).waiting.interactive).toBe(1), patience)
+    await gateway.close()
+    expect(await submitted).toBe('closed')
+    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(waiting.deadline), patience)
+    const job = recorder({ outcome: made('x') })
+    await queue.consume(job.handler, { concurrency: 1 })
+    await queue.submit(plan(2), wait())
+    expect(job.plans).toEqual([plan(2).id])
+  })
+
+  it('submits a job again that somebody removed', async () => {
+    const options = optionsFor(redis)
+    await using queue = createBullQueue(options)
+    const submitted = queue.submit(plan(1), wait())
+    await vi.waitFor(async () => expect((await queue.stats()).waiting.interactive).toBe(1), patience)
+    await using raw = openRaw(options)
+    const [job] = await raw.queue.getJobs(['prioritized'])
+    await job?.remove()
+    await queue.consume(async () => made('again'), { concurrency: 1 })
+    expect(textOf(await submitted)).toBe('again')
+  })
+
+  it('ends a job whose data it cannot read, and goes on', async () => {
+    const options = optionsFor(redis)
+    await using queue = createBullQueue(options)
+    await using raw = openRaw(options)
+    const { id = '' } = await raw.queue.add('derive', { plan: { id: 'nonsense' }, lane: 'interactive', deadline: 1 })
+    const job = recorder({ outcome: made('x') })
+    await queue.consume(job.handler, { concurrency: 1 })
+    await vi.waitFor(async () => {
+      const ended = await raw.queue.getJob(id)
+      expect(ended?.returnvalue).toMatchObject({ ok: false, failure: { code: 'invalid_request' } })
+    }, patience)
+    expect(textOf(await queue.submit(plan(1), wait()))).toBe('x')
+    expect(job.plans).toEqual([plan(1).id])
+  })
+
+  it('works on a cluster', async () => {
+    await using server = await startRedis({ args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'] })
+    await using client = connect(server)
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+    await vi.waitFor(async () => expect(await client.call('CLUSTER', 'INFO')).toContain('cluster_state:ok'), patience)
+    const connection = { type: 'redis-cluster' as const, nodes: [{ host: server.host, port: server.port }] }
+    await using queue = createBullQueue({ ...optionsFor(server), connection })
+    const job = recorder()
+    await queue.consume(job.handler, { concurrency: 1 })
+    const left = new AbortController()
+    const submitted = queue.submit(plan(1), wait({ signal: left.signal })).catch(() => 'left')
+    const context = await job.started(1)
+    left.abort()
+    await aborted(context.signal)
+    expect(await submitted).toBe('left')
+    const second = queue.submit(plan(2), wait())
+    await job.started(2)
+    job.finish(made('x'))
+    expect(textOf(await second)).toBe('x')
+  })
+})
+
+describe('bullmq queue, when a process dies', () => {
+  const children: Child[] = []
+  afterEach(async () => {
+    await Promise.all(children.splice(0).map(child => child.kill()))
+  })
+
+  it('has another worker finish the job of a killed one', async () => {
+    const options = optionsFor(redis)
+    await using queue = createBullQueue(options)
+    const submitted = queue.submit(plan(1), wait())
+    const worker = startProcess('worker', options)
+    await worker.says(`started ${plan(1).id}`)
+    await worker.kill()
+    await queue.consume(async () => made('rescued'), { concurrency: 1 })
+    expect(textOf(await submitted)).toBe('rescued')
+  })
+
+  it('sets a job aside that took down two workers, and refuses its plan', async () => {
+    const options = optionsFor(redis)
+    await using queue = createBullQueue(options)
+    const submitted = queue.submit(plan(1), wait({ ms: 25_000 }))
+    const refused = expect(submitted).rejects.toMatchObject({ code: 'poisoned' })
+    for (const _ of [1, 2]) {
+      const worker = startProcess('worker', options)
+      await worker.says(`started ${plan(1).id}`)
+      await worker.kill()
+    }
+    const job = recorder({ outcome: made('x') })
+    await queue.consume(job.handler, { concurrency: 1 })
+    await refused
+    await expect(queue.submit(plan(1), wait())).rejects.toMatchObject({ code: 'poisoned' })
+    expect(textOf(await queue.submit(plan(2), wait()))).toBe('x')
+    expect(job.plans).toEqual([plan(2).id])
+  })
+
+  it('lets a process end by itself after it was closed', async () => {
+    const child = startProcess('both', optionsFor(redis))
+    await child.says('ok true')
+    expect(await child.exited).toBe(0)
+  })
+
+  function startProcess(role: string, queue: BullQueueOptions): Child {
+    const file = fileURLToPath(new URL('servers/bull-process.ts', import.meta.url))
+    const child = spawn(process.execPath, [file, role, JSON.stringify({ queue, plan: plan(1) })], { stdio: 'pipe' })
+    children.push(observe(child))
+    return children.at(-1)!
+  }
+})
+
+describe('bullmq queue, when Redis is away', () => {
+  let server: RedisServer
+  afterEach(() => server.stop())
+
+  it.each(['SIGSTOP', 'SIGKILL'] as const)(
+    'rejects who waits, and who comes, after %s, and works again later',
+    async signal => {
+      server = await startRedis()
+      const options = optionsFor(server)
+      await using queue = createBullQueue(options)
+      await using worker = createBullQueue(options)
+      await worker.consume(async job => made(job.plan.id), { concurrency: 2 })
+      await queue.submit(plan(1), wait())
+      const busy = createBullQueue({ ...options, prefix: `${options.prefix}-idle` })
+      const submitted = [2, 3].map(i => busy.submit(plan(i), wait()))
+      await vi.waitFor(async () => expect((await busy.stats()).waiting.interactive).toBe(2), patience)
+      await server.kill(signal)
+      for (const wait of submitted) await expect(wait).rejects.toMatchObject({ code: 'queue_unavailable' })
+      await expect(queue.submit(plan(4), wait())).rejects.toMatchObject({ code: 'queue_unavailable' })
+      await expect(queue.ping(AbortSignal.timeout(5_000))).rejects.toMatchObject({ code: 'queue_unavailable' })
+      await expect(queue.stats()).rejects.toMatchObject({ code: 'queue_unavailable' })
+      if (signal === 'SIGSTOP') await server.kill('SIGCONT')
+      else await server.restart()
+      await vi.waitFor(() => queue.ping(AbortSignal.timeout(5_000)), patience)
+      expect(textOf(await queue.submit(plan(5), wait()))).toBe(plan(5).id)
+      await busy.close()
+    },
+  )
+
+  it('adds the jobs again that a restarted Redis has lost', async () => {
+    server = await startRedis()
+    const options = optionsFor(server)
+    await using queue = createBullQueue(options)
+    const submitted = queue.submit(plan(1), wait())
+    await vi.waitFor(async () => expect((await queue.stats()).waiting.interactive).toBe(1), patience)
+    await server.restart()
+    await using worker = createBullQueue(options)
+    await worker.consume(async () => made('again'), { concurrency: 1 })
+    expect(textOf(await submitted)).toBe('again')
+  })
+
+  it('finishes a job that was in hand while Redis hung, without counting it as a death', async () => {
+    server = await startRedis()
+    const options = { ...optionsFor(server), lockDuration: 1_000, stalledInterval: 300 }
+    await using queue = createBullQueue(options)
+    await using worker = createBullQueue(options)
+    let runs = 0
+    await worker.consume(
+      async (_job, { signal }) => {
+        if (++runs > 2) return made('third')
+        await aborted(signal)
+        throw signal.reason
+      },
+      { concurrency: 1 },
+    )
+    const submitted = queue.submit(plan(1), wait({ lane: 'background' })).catch(() => 'lost')
+    for (const run of [1, 2]) {
+      await vi.waitFor(() => expect(runs).toBe(run), patience)
+      await server.kill('SIGSTOP')
+      await expect(queue.ping(AbortSignal.timeout(5_000))).rejects.toMatchObject({ code: 'queue_unavailable' })
+      await expect(queue.ping(AbortSignal.timeout(5_000))).rejects.toMatchObject({ code: 'queue_unavailable' })
+      await server.kill('SIGCONT')
+    }
+    expect(await submitted).toBe('lost')
+    await vi.waitFor(() => expect(runs).toBe(3), patience)
+    await vi.waitFor(() => queue.ping(AbortSignal.timeout(5_000)), patience)
+    expect(textOf(await queue.submit(plan(1), wait()))).toBe('third')
+  })
+
+  it('waits for a Redis that is not there yet, and closes without it', async () => {
+    server = await startRedis()
+    const options = optionsFor(server)
+    await server.kill('SIGKILL')
+    await using idle = createBullQueue(options)
+    const consumer = await idle.consume(async () => made('x'), { concurrency: 1 })
+    await expect(idle.submit(plan(1), wait())).rejects.toMatchObject({ code: 'queue_unavailable' })
+    await consumer.close(100)
+    await using queue = createBullQueue(options)
+    await queue.consume(async () => made('x'), { concurrency: 1 })
+    await expect(queue.ping(AbortSignal.timeout(5_000))).rejects.toMatchObject({ code: 'queue_unavailable' })
+    await server.restart()
+    await vi.waitFor(() => queue.ping(AbortSignal.timeout(5_000)), patience)
+    expect(textOf(await queue.submit(plan(1), wait()))).toBe('x')
+  })
+})
+
+type Child = { says(line: string): Promise<void>; kill(): Promise<void>; exited: Promise<number | null> }
+
+function observe(child: ChildProcess): Child {
+  let output = ''
+  const read = (chunk: Buffer) => {
+    output += chunk
+  }
+  child.stdout?.on('data', read)
+  child.stderr?.on('data', read)
+  const exited = once(child, 'exit').then(([code]) => code as number | null)
+  return {
+    exited,
+    says: line => vi.waitFor(() => expect(output).toContain(line), patience),
+    async kill() {
+      child.kill('SIGKILL')
+      await exited
+    },
+  }
+}
+
+function connect({ host, port } = redis): Redis & AsyncDisposable {
+  const client = new Redis({ host, port })
+  return Object.assign(client, { [Symbol.asyncDispose]: async () => client.disconnect() })
+}
+
+/** BullMQ itself on the same queue. */
+function openRaw({ prefix }: BullQueueOptions) {
+  const connection = { host: redis.host, port: redis.port }
+  const queue = new Queue('derive', { connection, prefix: `{${prefix}}` })
+  return { queue, [Symbol.asyncDispose]: () => queue.close() }
+}
