@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { MortiseError } from '@mortise/errors'
 import { type BullQueueOptions, createBullQueue } from '@mortise/queue/bullmq'
 import { aborted, made, plan, recorder, testQueue, textOf, wait } from '@mortise/queue/conformance'
 import { Queue } from 'bullmq'
@@ -193,6 +194,23 @@ describe('bullmq queue, when a process dies', () => {
     await expect(queue.submit(plan(1), wait())).rejects.toMatchObject({ code: 'poisoned' })
     expect(textOf(await queue.submit(plan(2), wait()))).toBe('x')
     expect(job.plans).toEqual([plan(2).id])
+  })
+
+  it('does not take for poison what was only in hand when the worker died', async () => {
+    const options = optionsFor(redis)
+    await using queue = createBullQueue(options)
+    const submitted = [1, 2].map(i => queue.submit(plan(i), wait({ ms: 25_000 })).catch((error: unknown) => error))
+    const first = startProcess('worker', options)
+    await Promise.all([1, 2].map(i => first.says(`started ${plan(i).id}`)))
+    await first.kill()
+    // Both are suspects now, and suspects run alone: only one of them is running when the next worker dies.
+    const second = startProcess('worker', options)
+    await second.says('started ')
+    await second.kill()
+    await queue.consume(recorder({ outcome: made('x') }).handler, { concurrency: 2 })
+    const ends = await Promise.all(submitted)
+    expect(ends.filter(end => end instanceof MortiseError && end.code === 'poisoned')).toHaveLength(1)
+    expect(ends.filter(end => !(end instanceof Error))).toHaveLength(1)
   })
 
   it('lets a process end by itself after it was closed', async () => {

@@ -13,7 +13,7 @@ if (role === 'worker') {
       console.log(`started ${job.plan.id}`)
       return new Promise(() => undefined)
     },
-    { concurrency: 1 },
+    { concurrency: 2 },
   )
 } else {
   const derived = { size: 1, contentType: 'image/png', etag: 'e', lastModified: 0, width: 1, height: 1 }

@@ -3,10 +3,11 @@ import { Worker } from 'bullmq'
 import { abortedMs } from '../attempt.ts'
 import type { Consumer } from '../queue.ts'
 import { within } from '../within.ts'
+import { createFloor } from './floor.ts'
 import { queueName } from './keys.ts'
 import { type Hand, type TurnOptions, takeTurn } from './turn.ts'
 
-export type CrewOptions = TurnOptions & {
+export type CrewOptions = Omit<TurnOptions, 'floor'> & {
   concurrency: number
   /** ms after which a job of a worker that is not heard of any more may be given to another. */
   lockDuration: number
@@ -31,6 +32,7 @@ const maxStalledCount = 10
 export function createCrew(options: CrewOptions): Crew {
   const { redis, keys, concurrency, lockDuration, stalledInterval, onError, onClosed } = options
   const hands = new Set<Hand>()
+  const floor = createFloor()
   const early = new Map<string, number>()
   const worker = new Worker(queueName, (job, token = '', _signal) => work(job, token), {
     connection: redis,
@@ -55,7 +57,7 @@ export function createCrew(options: CrewOptions): Crew {
     if (Date.now() - (early.get(jobId) ?? 0) < earlyMs) hand.fate = 'withdrawn'
     early.delete(jobId)
     try {
-      return await takeTurn(job, token, hand, options)
+      return await takeTurn(job, token, hand, { ...options, floor })
     } finally {
       hands.delete(hand)
     }

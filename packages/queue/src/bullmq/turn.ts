@@ -3,6 +3,7 @@ import { type Job as BullJob, DelayedError } from 'bullmq'
 import { attempt, triesAgain } from '../attempt.ts'
 import type { Job, JobHandler, Outcome } from '../queue.ts'
 import type { Client } from './connect.ts'
+import type { Floor } from './floor.ts'
 import type { Keys } from './keys.ts'
 import type { Presence } from './presence.ts'
 import { readJob, readOutcome, toWire, type WireOutcome } from './wire.ts'
@@ -23,6 +24,7 @@ export type TurnOptions = {
   keys: Keys
   presence: Presence
   handler: JobHandler
+  floor: Floor
   /** Bodies up to this size (bytes) travel through Redis. */
   inlineBytes: number
   /** Seconds for which they stay there. */
@@ -30,9 +32,15 @@ export type TurnOptions = {
   onError: (error: unknown) => void
 }
 
-/** Dead workers after which a job is poison, and how long (ms) its plan is refused then. */
+/** Runs that ended with the worker, after which a job is poison; and how long (ms) its plan is refused then. */
 const deaths = 2
 const poisonMs = 600_000
+
+/**
+ * How often a job was begun and neither ended nor given back, kept with the job. BullMQ's own count of stalls also has
+ * the jobs that were only in hand when a worker died.
+ */
+const begun = 'begun'
 
 /** One run of a job, from what BullMQ hands out to what it stores. Throws only to have the job run again. */
 export async function takeTurn(bull: BullJob, token: string, hand: Hand, options: TurnOptions): Promise<WireOutcome> {
@@ -46,11 +54,12 @@ export async function takeTurn(bull: BullJob, token: string, hand: Hand, options
 }
 
 /** The outcome of a job that is not run at all, or `null`. */
-async function refuse(bull: BullJob, job: Job, { fate }: Hand, { redis, keys, presence }: TurnOptions) {
-  if (bull.stalledCounter >= deaths) {
+async function refuse(bull: BullJob, job: Job, { jobId, fate }: Hand, { redis, keys, presence }: TurnOptions) {
+  const dead = isSuspect(bull) ? Number(await redis.hget(keys.job(jobId), begun)) : 0
+  if (dead >= deaths) {
     // Before anybody can learn of the outcome and ask again.
-    await redis.set(keys.poison(job.plan.id), bull.stalledCounter, 'PX', poisonMs)
-    return failed('poisoned', `job ${bull.id} has taken down ${bull.stalledCounter} workers`)
+    await redis.set(keys.poison(job.plan.id), dead, 'PX', poisonMs)
+    return failed('poisoned', `job ${jobId} has taken down ${dead} workers`)
   }
   // Its waiters have gone because they were answered; what is left to do is to store.
   if (readOutcome(bull.progress)) return null
@@ -68,11 +77,12 @@ async function run(bull: BullJob, job: Job, token: string, hand: Hand, options: 
     answering = tell(bull, hand, outcome, options).catch(options.onError)
   }
   const end = await Promise.race([
-    attempt(options.handler, job, { signal: hand.abort.signal, answer }),
+    begin(bull, hand, options, () => attempt(options.handler, job, { signal: hand.abort.signal, answer })),
     hand.givenUp.promise,
   ])
   await answering
   if ('outcome' in end) return conclude(end.outcome, hand, options)
+  await count(-1, hand, options).catch(options.onError)
   if (hand.fate === 'handed back') {
     // As a delayed job, because that wakes an idle worker, which a job put back at the head of the line does not.
     await bull.moveToDelayed(Date.now() + 1, token)
@@ -82,6 +92,28 @@ async function run(bull: BullJob, job: Job, token: string, hand: Hand, options: 
   const again = triesAgain(end.error, job, bull.attemptsMade + 1, bull.opts.attempts ?? 1)
   if (again || hand.fate === 'lost') throw end.error
   return { ok: false, failure: toFailure(end.error) }
+}
+
+/** It was in hand when a worker died, and may be what that worker died of. */
+function isSuspect({ stalledCounter }: BullJob): boolean {
+  return stalledCounter > 0
+}
+
+/** A suspect runs alone, so that no other job is in the company of two deaths. */
+async function begin<T>(bull: BullJob, hand: Hand, options: TurnOptions, run: () => Promise<T>): Promise<T> {
+  const { floor, onError } = options
+  using _place = await (isSuspect(bull) ? floor.alone() : floor.share())
+  const counted = count(1, hand, options)
+  if (isSuspect(bull)) await counted
+  else counted.catch(onError)
+  return await run()
+}
+
+/** KEYS job, ARGV field, difference. A job that is gone is not brought back. */
+const countScript = `if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2]) end`
+
+async function count(difference: 1 | -1, { jobId }: Hand, { redis, keys }: TurnOptions): Promise<void> {
+  await redis.eval(countScript, 1, keys.job(jobId), begun, difference)
 }
 
 /** Whether waiters can be told without reading the storage, where the derivative is not yet. */
