@@ -1,0 +1,83 @@
+import { join, sep } from 'node:path'
+import { MortiseError } from '@mortise/errors'
+import type { ObjectRef } from './storage.ts'
+
+/** Where an object lives in the backend: the container, and the key in it with the prefix and without a leading slash. */
+export type Place = {
+  container: string
+  key: string
+  /** The key ends with a slash: it names a folder, which no local kind can hold bytes in. */
+  folder: boolean
+}
+
+/**
+ * Returns the one function of a storage that turns a reference into a place. What it refuses (`invalid_request`) is
+ * refused by every kind: a key without a leading slash, empty, of more than 1,024 bytes of UTF-8 (with the prefix), or
+ * with a NUL, a backslash, a lone surrogate or a `.` or `..` segment. Repeated slashes count as one, as in mort.
+ * Throws `invalid_config` for a prefix or bucket that breaks the same rules.
+ */
+export function createPlaces({ bucket, pathPrefix = '' }: { bucket?: string; pathPrefix?: string }) {
+  const prefix = orInvalidConfig(() => segmentsOf(pathPrefix))
+  const fixed = bucket ? orInvalidConfig(() => checkContainer(bucket)) : undefined
+
+  return ({ bucket: ownBucket, key }: ObjectRef): Place => {
+    if (!key.startsWith('/')) throw invalid(key, 'does not begin with a slash')
+    const segments = segmentsOf(key)
+    if (segments.length === 0) throw invalid(key, 'is empty')
+    const folder = key.endsWith('/')
+    const full = [...prefix, ...segments].join('/') + (folder ? '/' : '')
+    if (Buffer.byteLength(full) > maxKeyBytes) throw invalid(key, `has more than ${maxKeyBytes} bytes`)
+    return { container: fixed ?? checkContainer(ownBucket), key: full, folder }
+  }
+}
+
+/**
+ * The path of an object below `root`. The segments were checked, so no text climbs out; a symbolic link below the root
+ * can only have been put there by the operator (no request makes one) and is followed.
+ */
+export function localPath(root: string, { container, key }: Place): string {
+  for (const segment of key.split('/')) {
+    if (Buffer.byteLength(segment) > maxNameBytes)
+      throw invalid(key, `has a segment of more than ${maxNameBytes} bytes`)
+  }
+  const folder = join(root, container)
+  const path = join(folder, key)
+  if (!path.startsWith(folder + sep)) throw invalid(key, 'lies outside its container')
+  return path
+}
+
+/** The longest key of S3. */
+const maxKeyBytes = 1024
+
+/** NAME_MAX of every usual file system. */
+const maxNameBytes = 255
+
+function segmentsOf(text: string): string[] {
+  if (!text.isWellFormed()) throw invalid(text, 'is not well-formed text')
+  if (text.includes('\0') || text.includes('\\')) throw invalid(text, 'contains a NUL or a backslash')
+  const segments = text.split('/').filter(segment => segment !== '')
+  if (segments.some(isDots)) throw invalid(text, 'contains a "." or ".." segment')
+  return segments
+}
+
+function checkContainer(name: string): string {
+  const [only, ...more] = segmentsOf(name)
+  if (only !== name || more.length > 0) throw invalid(name, 'is no bucket name')
+  if (Buffer.byteLength(name) > maxNameBytes) throw invalid(name, `has more than ${maxNameBytes} bytes`)
+  return name
+}
+
+const isDots = (segment: string) => segment === '.' || segment === '..'
+
+/** The text is cut: it comes from outside and goes to a log. */
+function invalid(text: string, why: string): MortiseError {
+  return new MortiseError('invalid_request', `key ${JSON.stringify(text.slice(0, 200))} ${why}`)
+}
+
+function orInvalidConfig<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new MortiseError('invalid_config', `storage: ${(error as Error).message}`, { cause: error })
+  }
+}

@@ -1,0 +1,36 @@
+import { readBody, withBody } from './body.ts'
+import { fromHeaders, toHeaders } from './headers.ts'
+import { createPlaces } from './keys.ts'
+import type { Storage } from './storage.ts'
+
+/** Holds nothing: reads find nothing, writes and deletes succeed. A body is read to its end, so that its sender can finish. */
+export function createNoopStorage(): Storage {
+  const place = createPlaces({})
+  return {
+    kind: 'noop',
+    async get(ref, { signal }) {
+      signal.throwIfAborted()
+      place(ref)
+      return null
+    },
+    async head(ref, signal) {
+      signal.throwIfAborted()
+      place(ref)
+      return null
+    },
+    put: (ref, object, signal) =>
+      withBody(object, async () => {
+        signal.throwIfAborted()
+        const { key } = place(ref)
+        const described = fromHeaders(toHeaders(object), key)
+        for await (const _ of readBody(object, signal));
+        return { ...described, size: object.size, etag: 'discarded', lastModified: new Date() }
+      }),
+    async delete(ref, signal) {
+      signal.throwIfAborted()
+      place(ref)
+    },
+    async ping() {},
+    async [Symbol.asyncDispose]() {},
+  }
+}

@@ -1,0 +1,115 @@
+import { MortiseError } from '@mortise/errors'
+import { readBody, withBody } from './body.ts'
+import { configuredHeaders, fromHeaders, guessContentType, toHeaders } from './headers.ts'
+import { createPlaces } from './keys.ts'
+import { checkRange, printRange } from './range.ts'
+import { encodeWords, s3Info, s3Object } from './s3-object.ts'
+import { createS3Wire, drain, refusal, type S3Request } from './s3-wire.ts'
+import type { ByteRange, NewObject, ObjectInfo, ObjectRef, Storage } from './storage.ts'
+
+export type S3StorageOptions = {
+  /** `https://host:port`, or without a scheme for https. Absent: Amazon. Given: path-style addresses. */
+  endpoint?: string
+  /** Absent: `us-east-1`. */
+  region?: string
+  accessKey: string
+  secretAccessKey: string
+  /** The container; absent: the bucket of each object. */
+  bucket?: string
+  pathPrefix?: string
+  /** Set over the headers of every new object, such as `x-amz-acl`. */
+  headers?: Record<string, string>
+  /** Connections at most; further requests wait for one. Absent: 64. */
+  maxSockets?: number
+  /** Milliseconds to wait for a connection, an answer or the next bytes; not for a whole body. Absent: 10,000. */
+  timeoutMs?: number
+}
+
+/** Amazon S3 and what speaks its protocol. A get is one request; a put is one request too, so it is atomic. */
+export function createS3Storage(options: S3StorageOptions): Storage {
+  const { region = 'us-east-1', maxSockets = 64, timeoutMs = 10_000 } = options
+  const place = createPlaces(options)
+  const configured = configuredHeaders(options.headers)
+  const wire = createS3Wire({ ...options, region, maxSockets, timeoutMs })
+
+  const address = (ref: ObjectRef) => {
+    const { container, key } = place(ref)
+    if (!bucketName.test(container)) throw new MortiseError('invalid_request', `bad bucket name "${container}"`)
+    return { bucket: container, key }
+  }
+
+  async function get(ref: ObjectRef, { range, signal }: { range?: ByteRange; signal: AbortSignal }) {
+    if (range) checkRange(range)
+    const request: S3Request = { method: 'GET', ...address(ref), signal }
+    const response = await wire.send({ ...request, signed: range ? { range: printRange(range) } : {} })
+    if (response.statusCode === 404) return drain(response, timeoutMs).then(() => null)
+    if (response.statusCode === 416) {
+      await drain(response, timeoutMs)
+      throw new MortiseError('range_not_satisfiable', `range ${printRange(range!)} of ${ref.key}`)
+    }
+    if (response.statusCode !== 200 && response.statusCode !== 206) throw await refusal(request, response, timeoutMs)
+    return s3Object(response, { key: ref.key, ...(range ? { range } : {}), signal, timeoutMs })
+  }
+
+  async function put(ref: ObjectRef, object: NewObject, signal: AbortSignal): Promise<ObjectInfo> {
+    const at = address(ref)
+    if (object.size > maxPutBytes) throw new MortiseError('too_large', `${object.size} bytes in one put to S3`)
+    const contentType = object.contentType ?? guessContentType(at.key)
+    const headers = { ...toHeaders({ ...object, ...(contentType ? { contentType } : {}) }), ...configured }
+    const amazon = Object.entries(headers).filter(([name]) => name.startsWith('x-amz-'))
+    const rest = Object.entries(headers).filter(([name]) => !name.startsWith('x-amz-'))
+    const request: S3Request = {
+      method: 'PUT',
+      ...at,
+      signal,
+      signed: Object.fromEntries(amazon.map(([name, value]) => [name, encodeWords(value)])),
+      unsigned: { ...Object.fromEntries(rest), 'content-length': String(object.size) },
+      body: () => readBody(object, signal),
+      repeatable: object.body instanceof Uint8Array,
+    }
+    const response = await wire.send(request)
+    if (response.statusCode !== 200) throw await refusal(request, response, timeoutMs)
+    await drain(response, timeoutMs)
+    // The answer does not say when the object was made; the clock of the backend at the end of the put is the nearest.
+    const { lastModified, etag } = s3Info(response.headers, object.size, at.key, response.headers.date)
+    return { ...fromHeaders(headers, at.key), size: object.size, etag, lastModified }
+  }
+
+  return {
+    kind: 's3',
+    get,
+    async head(ref, signal) {
+      const request: S3Request = { method: 'HEAD', ...address(ref), signal }
+      const response = await wire.send(request)
+      if (response.statusCode !== 200 && response.statusCode !== 404) throw await refusal(request, response, timeoutMs)
+      await drain(response, timeoutMs)
+      if (response.statusCode === 404) return null
+      return s3Info(response.headers, Number(response.headers['content-length']), ref.key)
+    },
+    put: (ref, object, signal) => withBody(object, () => put(ref, object, signal)),
+    async delete(ref, signal) {
+      const request: S3Request = { method: 'DELETE', ...address(ref), signal }
+      const response = await wire.send(request)
+      if (![200, 204, 404].includes(response.statusCode!)) throw await refusal(request, response, timeoutMs)
+      await drain(response, timeoutMs)
+    },
+    async ping(signal) {
+      const listing = options.bucket ? { bucket: options.bucket, query: 'list-type=2&max-keys=1' } : {}
+      const request: S3Request = { method: 'GET', ...listing, signal }
+      const response = await wire.send(request)
+      if (response.statusCode === 200) return drain(response, timeoutMs)
+      const refused = await refusal(request, response, timeoutMs)
+      // Keys that may read and write but not list are good keys: the backend knows them, or it would say so.
+      if (!refused.message.includes('AccessDenied')) throw refused
+    },
+    async [Symbol.asyncDispose]() {
+      wire.close()
+    },
+  }
+}
+
+/** The most that S3 takes in one request. */
+const maxPutBytes = 5 * 1024 ** 3
+
+/** Wide enough for old buckets in capitals; narrow enough to need no escaping in a path or a host name. */
+const bucketName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/

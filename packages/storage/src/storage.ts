@@ -1,0 +1,84 @@
+import type { Readable } from 'node:stream'
+
+/**
+ * Where an object lives inside one storage.
+ *
+ * `bucket` is the Mortise bucket that the object belongs to; an adapter whose configuration names a container of its
+ * own uses that instead. `key` is decoded text with a leading slash (`/trip/cat.jpg`), to which the adapter adds its
+ * `pathPrefix`. Keys with a `.` or `..` segment, a NUL or a backslash are refused (`invalid_request`), never cleaned;
+ * so are empty ones and those of more than 1,024 bytes. Repeated slashes count as one. A trailing slash names a folder.
+ */
+export type ObjectRef = { bucket: string; key: string }
+
+/** One range of RFC 9110 section 14.1.2, in bytes: from `start` to `end` inclusive (or to the end), or the last `suffix`. */
+export type ByteRange = { start: number; end?: number } | { suffix: number }
+
+/** What is known of an object without reading it. Absent facts are `undefined`. */
+export type ObjectInfo = {
+  /** Bytes of the whole object, also when only a range of it was opened. */
+  size: number
+  /** Opaque, without quotes, strong: other bytes have another tag. */
+  etag: string
+  lastModified: Date
+  contentType?: string
+  cacheControl?: string
+  contentEncoding?: string
+  contentLanguage?: string
+  contentDisposition?: string
+  /** User metadata (`x-amz-meta-*`): lower-case names without that prefix. */
+  metadata: Record<string, string>
+}
+
+/**
+ * An open object. It is read once, by one of its two methods, or not at all; disposing closes what is open. The signal
+ * of the `get` that opened it governs it to the end: an abort ends a read that is under way and closes the rest.
+ */
+export type StoredObject = AsyncDisposable & {
+  info: ObjectInfo
+  /** The bytes that will come, first and last inclusive, when a range was asked for; else `undefined`. */
+  range?: { start: number; end: number }
+  /** The body (or its range) with back-pressure. Destroying the stream releases the descriptor or socket. */
+  stream(): Readable
+  /**
+   * The body (or its range) in an `ArrayBuffer` of its own, fit for transfer to a thread.
+   * Throws `too_large` before or while reading when there are more than `limit` bytes.
+   */
+  bytes(limit: number): Promise<Uint8Array<ArrayBuffer>>
+}
+
+/** What is stored besides the bytes. `contentType` absent: the storage's own guess from the key, if it makes one. */
+export type NewObject = {
+  body: Uint8Array | Readable
+  /** Bytes. Required for a stream; a body of another length is an error and leaves the old object intact. */
+  size: number
+  contentType?: string
+  cacheControl?: string
+  contentEncoding?: string
+  contentLanguage?: string
+  contentDisposition?: string
+  metadata?: Record<string, string>
+}
+
+/**
+ * The storage port. Methods throw `MortiseError`: `storage_unavailable` for what may pass (a connection, a timeout, a
+ * 5xx), `range_not_satisfiable`, `invalid_request` for a key that cannot be stored here, `unsupported` for what the
+ * kind cannot do. An aborted `signal` ends every call with `signal.reason`.
+ */
+export type Storage = AsyncDisposable & {
+  /** The `kind` of the configuration, for logs and metrics. */
+  readonly kind: string
+  /** Opens metadata and lazy body in ONE call to the backend. `null` when there is no such object (a folder is none). */
+  get(ref: ObjectRef, options: { range?: ByteRange; signal: AbortSignal }): Promise<StoredObject | null>
+  /** `null` when there is no such object. */
+  head(ref: ObjectRef, signal: AbortSignal): Promise<ObjectInfo | null>
+  /**
+   * Readers see the old object or the whole new one, also when this fails half way. A stream belongs to the put: on
+   * every end it has been read out or destroyed. One that breaks off is `cancelled`, one of another length than
+   * announced `invalid_request`.
+   */
+  put(ref: ObjectRef, object: NewObject, signal: AbortSignal): Promise<ObjectInfo>
+  /** Deleting what is not there is a success. */
+  delete(ref: ObjectRef, signal: AbortSignal): Promise<void>
+  /** Throws `storage_unavailable` when the backend cannot be used now; for readiness. */
+  ping(signal: AbortSignal): Promise<void>
+}

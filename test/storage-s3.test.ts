@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto'
+import { type Lacks, testStorage } from '@mortise/storage/conformance'
+import { createS3Storage } from '@mortise/storage/s3'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findMinio, type S3Server, startMinio, startS3rver } from './servers/s3.ts'
+
+const never = new AbortController().signal
+const minio = await findMinio()
+
+if (minio) testServer('minio', () => startMinio(minio))
+
+// It writes over the old object in place, takes a body that breaks off for a short one, and reads every range as two numbers.
+testServer('s3rver', startS3rver, { atomicPut: true, exactRanges: true })
+
+function testServer(name: string, start: () => Promise<S3Server>, lacks: Lacks = {}): void {
+  describe(name, () => {
+    let server: S3Server
+    const open = (options = {}) => createS3Storage({ ...server, pathPrefix: randomUUID().slice(0, 8), ...options })
+    beforeAll(async () => {
+      server = await start()
+      await server.createBucket('photos')
+    })
+    afterAll(() => server.stop())
+
+    testStorage(
+      's3',
+      async () => {
+        const storage = open()
+        return { storage, [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose]() }
+      },
+      lacks,
+    )
+
+    it('is no usable storage with keys that it does not know, or without the bucket', async () => {
+      await using stranger = open({ accessKey: 'somebody', secretAccessKey: 'else-than-known' })
+      await using homeless = open({ bucket: 'absent' })
+      const unavailable = { code: 'storage_unavailable' }
+      await expect(stranger.ping(never)).rejects.toMatchObject(unavailable)
+      await expect(homeless.ping(never)).rejects.toMatchObject(unavailable)
+      const body = Buffer.from('a')
+      await expect(homeless.put({ bucket: 'photos', key: '/a' }, { body, size: 1 }, never)).rejects.toMatchObject(
+        unavailable,
+      )
+      expect(await homeless.get({ bucket: 'photos', key: '/a' }, { signal: never })).toBeNull()
+    })
+  })
+}
