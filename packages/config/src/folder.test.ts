@@ -16,6 +16,7 @@ describe('folderConfig', () => {
         pathPrefix: '',
         headers: {},
         readonly: true,
+        hideDotFiles: true,
       },
     )
   })

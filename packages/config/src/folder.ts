@@ -33,7 +33,7 @@ function bucket({ name, path, cacheDir }: { name: string; path: string; cacheDir
   return {
     storages: {
       // The folder itself is the container, so that its name in URLs is free.
-      basic: { kind: 'local', rootPath: dirname(path), bucket: basename(path), readonly: true },
+      basic: { kind: 'local', rootPath: dirname(path), bucket: basename(path), readonly: true, hideDotFiles: true },
       transform: { kind: 'local-meta', rootPath: resolve(cacheDir) },
     },
     transform: {

@@ -92,8 +92,8 @@ type StorageBase = {
 /** A storage; which settings it has is decided by its kind. Texts are empty when not given. */
 export type StorageConfig = StorageBase &
   (
-    | { kind: 'local'; rootPath: string; readonly: boolean }
-    | { kind: 'local-meta'; rootPath: string; readonly: boolean }
+    | { kind: 'local'; rootPath: string; readonly: boolean; hideDotFiles: boolean }
+    | { kind: 'local-meta'; rootPath: string; readonly: boolean; hideDotFiles: boolean }
     | { kind: 'memory' }
     | { kind: 'noop' }
     | {

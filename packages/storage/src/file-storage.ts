@@ -19,6 +19,8 @@ export type FileStorageOptions = {
   pathPrefix?: string
   /** Refuses to write or delete (`unsupported`) and makes no folder. */
   readonly?: boolean
+  /** Files and folders whose name begins with a dot are absent to every read. */
+  hideDotFiles?: boolean
   /** Whether a power cut, too, leaves the old object or the new one. Absent: yes. */
   sync?: boolean
 }
@@ -37,7 +39,7 @@ export type FileFormat = {
  * in mort: an empty put makes it, a delete removes it when it is empty, and it is never found by a read.
  */
 export function createFileStorage(options: FileStorageOptions, format: FileFormat): Storage {
-  const { rootPath, readonly = false, sync = true } = options
+  const { rootPath, readonly = false, hideDotFiles = false, sync = true } = options
   if (rootPath === '') throw new MortiseError('invalid_config', `${format.kind}: rootPath is empty`)
   const root = resolve(rootPath)
   const place = createPlaces(options)
@@ -46,7 +48,7 @@ export function createFileStorage(options: FileStorageOptions, format: FileForma
     if (range) checkRange(range)
     const at = place(ref)
     const path = localPath(root, at)
-    if (at.folder) return null
+    if (at.folder || (hideDotFiles && isDotFile(at))) return null
     return orAbort(signal, () => openObject(format, path, at, range, signal))
   }
 
@@ -81,6 +83,8 @@ export function createFileStorage(options: FileStorageOptions, format: FileForma
     async [Symbol.asyncDispose]() {},
   }
 }
+
+const isDotFile = ({ key }: Place) => key.startsWith('.') || key.includes('/.')
 
 async function openObject(
   format: FileFormat,

@@ -45,6 +45,18 @@ it('changes nothing when it is read only', async () => {
   expect((await storage.head(cat, never))?.size).toBe(6)
 })
 
+it('finds nothing that begins with a dot when that is hidden', async () => {
+  const rootPath = await makeRoot()
+  const open = createLocalStorage({ rootPath })
+  const hiding = createLocalStorage({ rootPath, hideDotFiles: true })
+  for (const key of ['/.env', '/.git/config', '/trip/.cat.jpg', '/trip/c.at.jpg']) {
+    await open.put({ bucket: 'photos', key }, { body: Buffer.from('x'), size: 1 }, never)
+    expect(await open.head({ bucket: 'photos', key }, never)).not.toBeNull()
+    const found = await hiding.head({ bucket: 'photos', key }, never)
+    expect(found === null).toBe(key !== '/trip/c.at.jpg')
+  }
+})
+
 /** A folder that goes away with the test. */
 async function makeRoot(): Promise<string> {
   const rootPath = await mkdtemp(join(tmpdir(), 'mortise-storage-'))

@@ -13,6 +13,7 @@ export const storage = section(
     headers: map(text('The value.'), 'Sent with requests (http), set on what is stored (all others).'),
     rootPath: text('local, local-meta: the folder that holds the containers.'),
     readonly: bool('Ours. local, local-meta: refuse to write.'),
+    hideDotFiles: bool('Ours. local, local-meta: what begins with a dot is not there.'),
     accessKey: text('s3: the access key.'),
     secretAccessKey: text('s3: the secret key.'),
     region: text('s3: the region.', 'us-east-1'),
@@ -75,13 +76,13 @@ type Resolvers = {
   ) => Omit<Extract<StorageConfig, { kind: K }>, 'pathPrefix' | 'bucket' | 'headers' | 'kind'> & { kind: K }
 }
 
+function files({ rootPath, readonly, hideDotFiles }: StorageSection, baseDir: string) {
+  return { rootPath: resolve(baseDir, rootPath), readonly, hideDotFiles }
+}
+
 const resolvers: Resolvers = {
-  local: ({ rootPath, readonly }, baseDir) => ({ kind: 'local', rootPath: resolve(baseDir, rootPath), readonly }),
-  'local-meta': ({ rootPath, readonly }, baseDir) => ({
-    kind: 'local-meta',
-    rootPath: resolve(baseDir, rootPath),
-    readonly,
-  }),
+  local: (storage, baseDir) => ({ kind: 'local', ...files(storage, baseDir) }),
+  'local-meta': (storage, baseDir) => ({ kind: 'local-meta', ...files(storage, baseDir) }),
   memory: () => ({ kind: 'memory' }),
   noop: () => ({ kind: 'noop' }),
   s3: ({ accessKey, secretAccessKey, region, endpoint, HTTPTracing }) => ({
