@@ -56,6 +56,7 @@ export function createPlanner(config: Config): Planner {
       const bucket = buckets.get(name)
       if (!bucket) throw new MortiseError('no_such_bucket', 'no such bucket')
       if (key === null) return { kind: 'bucket', bucket: name }
+      if (key.endsWith('/')) throw new MortiseError('no_such_object', 'a folder is no object')
       const chain = followParents(buckets, { bucket, key, query })
       if (chain.sets.length === 0)
         return { kind: 'object', bucket: name, object: chain.original, imageOnly: chain.derived }
