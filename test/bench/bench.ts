@@ -1,0 +1,51 @@
+/**
+ * `npm run bench [-- hit miss collapse memory]`: measures, prints, and (when everything was measured) writes the table
+ * to README.md beside this file. Every ratio is from paired runs on the machine at hand.
+ */
+import { readFile, writeFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { measureCollapse } from './collapse.ts'
+import { measureHits } from './hit.ts'
+import type { Row } from './measure.ts'
+import { measureMemory } from './memory.ts'
+import { measureMisses } from './miss.ts'
+
+const measurements = { hit: measureHits, miss: measureMisses, collapse: measureCollapse, memory: measureMemory }
+type Name = keyof typeof measurements
+
+const all = Object.keys(measurements) as Name[]
+const asked = process.argv.slice(2)
+const unknown = asked.filter(name => !all.includes(name as Name))
+if (unknown.length > 0) {
+  console.error(`bench: there is no ${unknown.join(', ')}; there are ${all.join(', ')}`)
+  process.exit(1)
+}
+
+const rows: Row[] = []
+for (const name of asked.length > 0 ? (asked as Name[]) : all) {
+  const measured = await measurements[name]()
+  for (const { what, against, result, target } of measured)
+    console.log(`${what} | ${against} | ${result} | target ${target}`)
+  rows.push(...measured)
+}
+if (asked.length === 0) await writeTable(rows)
+
+async function writeTable(rows: Row[]): Promise<void> {
+  const file = new URL('./README.md', import.meta.url)
+  const table = [
+    `Measured on ${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores, Node ${process.versions.node}.`,
+    '',
+    '| What | Against | Result: median (range) | Target | Command |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows.map(
+      ({ what, against, result, target, command }) =>
+        `| ${what} | ${against} | ${result} | ${target} | \`${command}\` |`,
+    ),
+  ].join('\n')
+  const marks = /(<!-- table -->\n)[\s\S]*(\n<!-- end of table -->)/
+  const text = await readFile(file, 'utf8')
+  await writeFile(
+    file,
+    text.replace(marks, (_, start, end) => `${start}${table}${end}`),
+  )
+}
