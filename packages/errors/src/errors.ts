@@ -28,7 +28,8 @@ export const errorCodes = {
   overloaded: { retry: true },
   storage_unavailable: { retry: true },
   queue_unavailable: { retry: true },
-  timed_out: { retry: true },
+  /** It took too long once; another try would take as long. */
+  timed_out: { retry: false },
   /** Everybody who waited has left. */
   cancelled: { retry: true },
   internal: { retry: false },

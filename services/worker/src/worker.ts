@@ -1,5 +1,5 @@
 import type { Derive } from '@mortise/derive'
-import { MortiseError, toFailure } from '@mortise/errors'
+import { type ErrorCode, MortiseError, toFailure } from '@mortise/errors'
 import type { Consumer, Job, JobContext, JobQueue, Outcome } from '@mortise/queue'
 import type { Log, Metrics } from '@mortise/telemetry'
 
@@ -44,8 +44,8 @@ async function work({ derive, log, metrics }: WorkerDeps, { plan, lane }: Job, c
   }
 }
 
-/** A bug is worth an error with its stack; what originals and storages do is not. */
-function logFailure(log: Log, facts: Record<string, unknown>, err: unknown): void {
-  if (err instanceof MortiseError) log.info({ ...facts, reason: err.message }, 'job failed')
-  else log.error({ ...facts, err }, 'job failed')
+/** A bug is worth an error with its stack and cause; what originals and storages do is not. */
+function logFailure(log: Log, facts: { code: ErrorCode } & Record<string, unknown>, err: unknown): void {
+  if (facts.code === 'internal') log.error({ ...facts, err }, 'job failed')
+  else log.info({ ...facts, reason: err instanceof Error ? err.message : err }, 'job failed')
 }
