@@ -21,7 +21,7 @@ export async function createSetting(): Promise<Setting> {
   const folder = await mkdtemp(path.join(tmpdir(), 'mortise-bench-'))
   await mkdir(path.join(folder, 'bench'))
   const original = path.join(folder, 'bench', 'photo.jpg')
-  await writeFile(original, await photo({ width: 3000, height: 2000 }))
+  await writeFile(original, await photo(3000, 2000))
   return {
     folder,
     original,
