@@ -40,7 +40,9 @@ export function createObjectsRoute(deps: ObjectsDeps): (request: ReadRequest) =>
       if (cacheKey) deps.cache.remember(target, variant, cacheKey)
       return await respond(entity, { method, fields })
     } catch (error) {
-      return refuse(deps, error, request, resolution)
+      // Nobody reads the answer to a client who left; it is only counted.
+      const gone = request.signal.aborted && new MortiseError('cancelled', 'the client left', { cause: error })
+      return refuse(deps, gone || error, request, resolution)
     }
   }
 }
