@@ -1,0 +1,123 @@
+import { fromFailure, MortiseError } from '@mortise/errors'
+import { createBudget } from './budget.ts'
+import { readHeader } from './header.ts'
+import { checkLimits } from './limits.ts'
+import type { Task } from './thread.ts'
+import { createThreads } from './threads.ts'
+import type { ImageLimits, ImagePool, Rendered, RenderRequest } from './types.ts'
+import { untilAborted } from './until-aborted.ts'
+import { prepareVips } from './vips.ts'
+import { planWork } from './work.ts'
+
+export type ImagePoolOptions = {
+  /** Renders at one time. */
+  threads: number
+  limits: ImageLimits
+  /**
+   * Called once, when a render has not ended within `hardLimitSeconds`. Only the end of the process ends its native
+   * work; until then the pool refuses everything with `overloaded`.
+   */
+  onStuck?(): void
+  /** Default: twice `limits.renderSeconds`, and 5. */
+  hardLimitSeconds?: number
+}
+
+/** Starts the threads. From here on this process reads images from memory only, and only of the formats served. */
+export function createImagePool({ threads, limits, onStuck, hardLimitSeconds }: ImagePoolOptions): ImagePool {
+  prepareVips()
+  const pool = createThreads(threads)
+  const slots = createBudget(threads)
+  const memory = createBudget(limits.memory)
+  const hardLimit = (hardLimitSeconds ?? limits.renderSeconds * 2 + 5) * 1000
+  const running = new Set<Promise<void>>()
+  const stuck = new AbortController()
+  let refusal: MortiseError | null = null
+  let closed: Promise<void> | null = null
+
+  async function render({ bytes, passes, output, signal }: RenderRequest): Promise<Rendered> {
+    signal.throwIfAborted()
+    if (refusal) throw refusal
+    const header = await untilAborted(readHeader(bytes, limits.inputPixels), signal)
+    const work = planWork(header, passes, output)
+    const needed = checkLimits(work, bytes.byteLength, limits)
+    const returnMemory = await memory.take(needed, signal)
+    try {
+      const returnSlot = await slots.take(1, signal)
+      // The pool can have begun to close between the giving and here.
+      if (refusal) throw refusal
+      const task = { bytes, work, inputPixels: limits.inputPixels, seconds: limits.renderSeconds }
+      return start(task, signal, () => {
+        returnSlot()
+        returnMemory()
+      })
+    } catch (error) {
+      returnMemory()
+      throw error
+    }
+  }
+
+  // Whoever asked may leave; what was taken is given back when the thread has ended, because native work goes on.
+  function start(task: Omit<Task, 'abandoned'>, signal: AbortSignal, giveBack: () => void): Promise<Rendered> {
+    const abandoned = new Int32Array(new SharedArrayBuffer(4))
+    const { promise, resolve, reject } = Promise.withResolvers<Rendered>()
+    const leave = () => {
+      Atomics.store(abandoned, 0, 1)
+      reject(signal.reason)
+    }
+    const timer = setTimeout(() => {
+      reject(new MortiseError('timed_out', `not rendered within ${hardLimit / 1000} s`))
+      getStuck()
+    }, hardLimit)
+    signal.addEventListener('abort', leave, { once: true })
+    if (signal.aborted) leave()
+    const ended = pool
+      .run({ ...task, abandoned })
+      .then(reply => (reply.ok ? resolve(reply.rendered) : reject(fromFailure(reply.failure))))
+      .catch(error => reject(new MortiseError('internal', 'the thread of this render ended', { cause: error })))
+      .finally(() => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', leave)
+        running.delete(ended)
+        giveBack()
+      })
+    running.add(ended)
+    return promise
+  }
+
+  function getStuck() {
+    if (stuck.signal.aborted) return
+    refuse(new MortiseError('overloaded', 'a render does not end; this process has to'))
+    stuck.abort()
+    onStuck?.()
+  }
+
+  function refuse(reason: MortiseError) {
+    refusal = reason
+    memory.close(reason)
+    slots.close(reason)
+  }
+
+  async function closeOnce() {
+    refuse(new MortiseError('overloaded', 'the image pool is closing'))
+    await untilAborted(Promise.all(running), stuck.signal).catch(() => {})
+    const gone = pool.destroy()
+    // To end a thread is to wait for its native work.
+    if (!stuck.signal.aborted) await gone
+  }
+
+  const close = () => {
+    closed ??= closeOnce()
+    return closed
+  }
+  return {
+    render,
+    stats: () => ({
+      threads,
+      running: slots.used,
+      waiting: memory.waiting + slots.waiting,
+      memory: memory.used,
+    }),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}

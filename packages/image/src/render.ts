@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import { type Frame, operationOf, type Step } from '@mortise/operations'
+import type { Sharp } from 'sharp'
+import { contentTypes, encode } from './encode.ts'
+import { type Bounds, handOver, handOverEach, open, type Source } from './source.ts'
+import type { Rendered } from './types.ts'
+import type { Pipeline, Work } from './work.ts'
+
+/** The bytes of an original to those of its derivative. Throws what sharp throws. */
+export async function render(original: Uint8Array, work: Work, bounds: Bounds): Promise<Rendered> {
+  let source: Source = { kind: 'original', bytes: original }
+  let frame = work.frame
+  for (const pipeline of work.pipelines.slice(0, -1)) {
+    source = await hand(source, pipeline, work, frame, bounds)
+    frame = after(frame, pipeline.steps)
+  }
+  const last = work.pipelines.at(-1) ?? work.pipelines[0]
+  const image = run(source, last.steps, work, frame, bounds)
+  const { data, info } = await encode(image, work, after(frame, last.steps)).toUint8Array()
+  return {
+    bytes: data as Uint8Array<ArrayBuffer>,
+    contentType: contentTypes[work.output.format],
+    etag: createHash('sha256').update(data).digest('hex').slice(0, 32),
+    width: info.width,
+    height: info.pageHeight ?? info.height,
+  }
+}
+
+/** One pipeline whose result another one continues. */
+async function hand(source: Source, pipeline: Pipeline, work: Work, frame: Frame, bounds: Bounds): Promise<Source> {
+  if (!pipeline.eachFrame) return handOver(run(source, pipeline.steps, work, frame, bounds), work, frame.pages)
+  const roll =
+    source.kind === 'pixels' ? source : await handOver(run(source, [], work, frame, bounds), work, frame.pages)
+  const one = { ...frame, pages: 1 }
+  return handOverEach(roll, piece => apply(open(piece, 1, false, bounds), pipeline.steps, one), frame.pages)
+}
+
+function run(source: Source, steps: Step[], work: Work, frame: Frame, bounds: Bounds): Sharp {
+  const first = source.kind === 'original'
+  const image = open(source, frame.pages, first && work.orient, bounds)
+  return apply(first ? colour(image, work) : coloured(image, work), steps, frame)
+}
+
+function apply(image: Sharp, steps: Step[], frame: Frame): Sharp {
+  for (const step of steps) {
+    operationOf(step).apply(image, step, frame)
+    frame = operationOf(step).resize(frame, step)
+  }
+  return image
+}
+
+const after = (frame: Frame, steps: Step[]) =>
+  steps.reduce((arriving, step) => operationOf(step).resize(arriving, step), frame)
+
+/** Which colours the pixels of an original are turned into, and what else of the file they take along. */
+function colour(image: Sharp, { header, orient, output }: Work): Sharp {
+  if (output.metadata === 'strip') {
+    // Without being told so sharp leaves 16-bit pixels in the colours of Display P3 when it drops their profile.
+    return header.profile && header.depth > 1 ? image.withIccProfile('srgb', { attach: false }) : image
+  }
+  // The tag has to go although the pixels were not turned by it; sharp does that only with sRGB as the profile.
+  if (!orient && header.orientation > 1) return image.withMetadata({ orientation: 1 })
+  // Pixels of CMYK become sRGB, so their profile may not stay.
+  return header.cmyk ? image.keepMetadata().withIccProfile('srgb') : image.keepMetadata()
+}
+
+const coloured = (image: Sharp, { output }: Work) => (output.metadata === 'keep' ? image.keepMetadata() : image)

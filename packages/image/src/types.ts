@@ -1,0 +1,57 @@
+import type { Output, Pass } from '@mortise/plan'
+
+export type RenderRequest = {
+  /** The original. Its ArrayBuffer is transferred: it is empty here afterwards. */
+  bytes: Uint8Array<ArrayBuffer>
+  passes: Pass[]
+  output: Output
+  /** Aborted: a render that has not started is dropped; one that has is ended at the next step. */
+  signal: AbortSignal
+}
+
+export type Rendered = {
+  bytes: Uint8Array<ArrayBuffer>
+  contentType: string
+  /** First 32 hex digits of the SHA-256 of the bytes. */
+  etag: string
+  /** px; of one frame when animated */
+  width: number
+  height: number
+}
+
+/** Limits of a render; every one refuses with `limit_exceeded` unless it says otherwise. */
+export type ImageLimits = {
+  /** width x height x frames of the original, counting the frames that are read, and of what a step makes on the way */
+  inputPixels: number
+  /** px, either side of a derivative */
+  outputSide: number
+  /** width x height x frames of a derivative */
+  outputPixels: number
+  /** width x height of an AVIF, whose encoder cannot be interrupted */
+  avifPixels: number
+  /** Seconds (whole) of processing, over all pipelines of a render; then `timed_out`. */
+  renderSeconds: number
+  /** Bytes of pixels and files in flight over all renders, estimated from the headers. A render waits for its share. */
+  memory: number
+}
+
+export type ImagePool = AsyncDisposable & {
+  /**
+   * Throws `undecodable`, `invalid_request` (a step that this image does not allow), `limit_exceeded`, `timed_out`,
+   * `overloaded` when the pool is closing or stuck, or `signal.reason`. Waits for a free thread and for its share of memory; the caller bounds how many wait.
+   */
+  render(request: RenderRequest): Promise<Rendered>
+  stats(): ImageStats
+  /** Lets running renders settle. */
+  close(): Promise<void>
+}
+
+export type ImageStats = {
+  threads: number
+  /** Renders running now; never above `threads`. */
+  running: number
+  /** Renders waiting for a thread or for memory. */
+  waiting: number
+  /** Estimated bytes in flight. */
+  memory: number
+}
