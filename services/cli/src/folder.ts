@@ -89,9 +89,11 @@ async function findPicture(root: string): Promise<string | null> {
     try {
       for await (const entry of await opendir(path.join(root, folder))) {
         if (++seen > maxEntries) return null
+        // It is not served.
+        if (entry.name.startsWith('.')) continue
         const name = folder === '' ? entry.name : `${folder}/${entry.name}`
         if (entry.isFile() && /\.(jpe?g|png|webp|avif|gif|tiff?)$/i.test(entry.name)) return name
-        if (entry.isDirectory() && !entry.name.startsWith('.')) folders.push(name)
+        if (entry.isDirectory()) folders.push(name)
       }
     } catch {
       // Not ours to read: no example from there.

@@ -9,9 +9,10 @@ const program = new Command('mortise')
   .addCommand(serveCommand())
   .addCommand(gatewayCommand())
   .addCommand(workerCommand())
-  .exitOverride()
 
-for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help shows what there is)')
+for (const command of [program, ...program.commands]) {
+  command.exitOverride().showHelpAfterError('(--help shows what there is)')
+}
 
 try {
   await program.parseAsync()

@@ -17,6 +17,12 @@ export type RunningServer = {
 /** Connections at one time: what is beyond waits in the backlog of the system. */
 const maxConnections = 10_000
 
+/** For what Node refuses before there is a request. */
+const statusLines: Record<string, string> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
 /** Starts to listen. Throws `invalid_config` with one clear sentence when it cannot. */
 export async function listen(where: Listener, handle: RequestListener): Promise<RunningServer> {
   let draining = false
@@ -31,8 +37,9 @@ export async function listen(where: Listener, handle: RequestListener): Promise<
   server.maxConnections = maxConnections
   // A client that neither sends nor takes a byte for this long is gone; waiting for a derivative is shorter.
   server.setTimeout(5 * 60_000)
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+  server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
+    const status = statusLines[code ?? ''] ?? '400 Bad Request'
+    if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
     else socket.destroy()
   })
   await open(server, where)

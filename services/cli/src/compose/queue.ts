@@ -3,7 +3,10 @@ import { MortiseError } from '@mortise/errors'
 import type { JobQueue } from '@mortise/queue'
 import type { Log } from '@mortise/telemetry'
 
-/** The queue that the configuration names. Its library is loaded only then. */
+/**
+ * The queue that the configuration names. Its library is loaded only then. Throws `invalid_config` when it cannot be
+ * reached: at start that is a mistake to be told at once, while a queue that goes away later is waited for.
+ */
 export async function createQueue(config: QueueConfig, log: Log): Promise<JobQueue> {
   const { maxWaiting, attempts } = config
   if (config.type === 'memory') {
@@ -12,11 +15,22 @@ export async function createQueue(config: QueueConfig, log: Log): Promise<JobQue
   }
   const { createBullQueue } = await import('@mortise/queue/bullmq')
   const { type, prefix, inlineBytes, resultTtl, lockDuration, stalledInterval } = config
-  return createBullQueue({
+  let reached = false
+  const queue = createBullQueue({
     connection: { type, nodes: nodesOf(config).map(withoutNulls) },
     ...{ prefix, maxWaiting, attempts, inlineBytes, resultTtl, lockDuration, stalledInterval },
-    onError: error => log.warn({ reason: error instanceof Error ? error.message : error }, 'queue'),
+    onError(error) {
+      if (reached) log.warn({ reason: error instanceof Error ? error.message : error }, 'queue')
+    },
   })
+  try {
+    await queue.ping(AbortSignal.timeout(5000))
+    reached = true
+    return queue
+  } catch (cause) {
+    await queue.close()
+    throw unreachable(config, cause)
+  }
 }
 
 /** For roles whose other half is another process. Throws `invalid_config`. */
@@ -28,24 +42,20 @@ export function requireSharedQueue({ type }: QueueConfig, role: string): void {
   )
 }
 
-/** A queue that cannot be reached at start is a mistake to be told at once; one that goes away later is waited for. */
-export async function requireReachable(queue: JobQueue, config: QueueConfig): Promise<void> {
-  if (config.type === 'memory') return
-  try {
-    await queue.ping(AbortSignal.timeout(5000))
-  } catch (cause) {
-    const names = nodesOf(config)
-      .map(({ host, port }) => `${host}:${port}`)
-      .join(', ')
-    throw new MortiseError(
-      'invalid_config',
-      `cannot reach Redis at ${names}: start it, or change server.queue.address`,
-      { cause },
-    )
-  }
+type RedisConfig = Exclude<QueueConfig, { type: 'memory' }>
+
+function unreachable(config: RedisConfig, cause: unknown): MortiseError {
+  const names = nodesOf(config)
+    .map(({ host, port }) => `${host}:${port}`)
+    .join(', ')
+  return new MortiseError(
+    'invalid_config',
+    `cannot reach Redis at ${names}: start it, or change server.queue.address`,
+    { cause },
+  )
 }
 
-function nodesOf(config: Exclude<QueueConfig, { type: 'memory' }>): RedisAddress[] {
+function nodesOf(config: RedisConfig): RedisAddress[] {
   return config.type === 'redis' ? [config.address] : config.addresses
 }
 

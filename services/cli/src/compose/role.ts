@@ -4,7 +4,7 @@ import { createPlanner } from '@mortise/plan'
 import type { JobQueue } from '@mortise/queue'
 import { createLog, createMetrics, type Log, type Metrics, registerGauges } from '@mortise/telemetry'
 import { restartInPlace } from '../life-cycle.ts'
-import { createQueue, requireReachable, requireSharedQueue } from './queue.ts'
+import { createQueue, requireSharedQueue } from './queue.ts'
 import { createStorages, type Storages } from './storages.ts'
 import type { RunningWorker } from './worker.ts'
 
@@ -37,7 +37,6 @@ export async function startRole(role: Role, config: Config): Promise<RunningRole
   const stack = new AsyncDisposableStack()
   try {
     const queue = stack.adopt(await createQueue(server.queue, log), queue => queue.close())
-    await requireReachable(queue, server.queue)
     const storages = stack.use(await createStorages(config, metrics))
     const parts = { config, queue, storages, log, metrics }
     let draining = false
