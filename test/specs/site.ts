@@ -1,0 +1,50 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll } from 'vitest'
+
+/** Containers of originals in a folder that is removed after the specs of the file. */
+export type Site = {
+  folder: string
+  /** `name` begins with the container: `photos/trip/beach.jpg`. */
+  write(name: string, bytes: Uint8Array | string): Promise<void>
+  remove(name: string): Promise<void>
+  /** A folder without derivatives, for one cluster after the other. */
+  emptyStore(): Promise<Store>
+}
+
+export type Store = {
+  /** Both storages of a bucket. Without a `container` originals lie under the name of their bucket. */
+  storages(container?: string): { basic: object; transform: object }
+  /** How many derivatives are there. */
+  count(): Promise<number>
+}
+
+export async function createSite(originals: Record<string, Uint8Array | string>): Promise<Site> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'mortise-site-'))
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+  const site: Site = {
+    folder,
+    async write(name, bytes) {
+      await mkdir(path.join(folder, path.dirname(name)), { recursive: true })
+      await writeFile(path.join(folder, name), bytes)
+    },
+    remove: name => rm(path.join(folder, name)),
+    async emptyStore() {
+      const store = await mkdtemp(path.join(folder, 'derivatives-'))
+      return {
+        storages: container => ({
+          basic: { kind: 'local', rootPath: folder, ...(container ? { bucket: container } : {}) },
+          transform: { kind: 'local-meta', rootPath: store },
+        }),
+        async count() {
+          const entries = await readdir(store, { recursive: true, withFileTypes: true })
+          // What begins with a backslash is still being written.
+          return entries.filter(entry => entry.isFile() && !entry.name.startsWith('\\')).length
+        },
+      }
+    },
+  }
+  for (const [name, bytes] of Object.entries(originals)) await site.write(name, bytes)
+  return site
+}
