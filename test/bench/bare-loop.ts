@@ -13,12 +13,7 @@ sharp.concurrency(1)
 
 /** As Mortise renders `?width=`: upright, proportional, metadata kept, JPEG of the default quality. */
 async function render(width: number): Promise<void> {
-  const { width: w, height: h } = await sharp(original).metadata()
-  await sharp(original, { autoOrient: true })
-    .resize(width, Math.round((h * width) / w), { fit: 'fill' })
-    .keepMetadata()
-    .jpeg({ quality: 75 })
-    .toUint8Array()
+  await sharp(original, { autoOrient: true }).resize(width).keepMetadata().jpeg({ quality: 75 }).toUint8Array()
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -166,7 +166,7 @@ function describe({ headerRules, settings }: DeliverDeps, bucket: string, derive
   }
   if (settings.negotiates) fields.vary = 'Accept'
   headerRules(bucket, 200, fields)
-  return { fields, etag, lastModified: derived.lastModified, size: derived.size }
+  return { fields, etag: fields.etag ?? etag, lastModified: derived.lastModified, size: derived.size }
 }
 
 function storedEntity(
@@ -207,7 +207,13 @@ async function headObject(
   const fields = objectFields(info)
   deps.headerRules(bucket, 200, fields)
   const { etag, size, lastModified } = info
-  return { fields, etag: quoted(etag), lastModified: lastModified.getTime(), size, body: { kind: 'none' } } as const
+  return {
+    fields,
+    etag: fields.etag ?? quoted(etag),
+    lastModified: lastModified.getTime(),
+    size,
+    body: { kind: 'none' },
+  } as const
 }
 
 /** Reads small bodies whole, and puts into the cache what its `Cache-Control` (or, without one, `ttl`) allows. */
