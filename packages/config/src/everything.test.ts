@@ -32,7 +32,6 @@ describe('a file with every setting', () => {
       [
         'buckets.cloud.keys',
         'buckets.cloud.storages.basic.order',
-        'buckets.cloud.transform.kind',
         'buckets.media.glacier.enabled',
         'buckets.media.keys',
         'buckets.media.storages.azure.kind',

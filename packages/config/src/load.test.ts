@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, it, onTestFinished } from 'vitest'
 import { ConfigError, type ConfigIssue, printIssue } from './issues.ts'
 import { loadConfig, loadConfigFile } from './load.ts'
+import { redact } from './redact.ts'
 
 const options = { env: {}, baseDir: '/srv' }
 const storages = 'storages: {basic: {kind: local, rootPath: data}, transform: {kind: memory}}'
@@ -103,6 +104,16 @@ describe('loadConfig', () => {
     assert.equal(config.buckets.media?.transform?.tengoPath, expected)
   })
 
+  it('reads a script at once, and does not print it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'config-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const script = { path: join(folder, 's.js'), source: 'export default () => {}' }
+    writeFileSync(script.path, script.source)
+    const { config } = load(`baseconfigpath: ${folder}\n${bucket('transform: {kind: script, scriptPath: s.js}')}`)
+    assert.deepEqual(config.buckets.media?.transform?.script, script)
+    assert.ok(!JSON.stringify(redact(config)).includes(script.source))
+  })
+
   it.each([
     ['query', '', 'hashParent'],
     ['presets-query', '', 'hashParent'],
@@ -198,7 +209,7 @@ describe('mistakes', () => {
       /of its own/,
     ],
     ['the default internal address among them', 'server: {listens: [":8081"]}', 'server.internalListen', /of its own/],
-    ['an unknown plugin', 'server: {plugins: {foo: ~}}', 'server.plugins.foo', /one of webp, compress/],
+    ['an unknown plugin', 'server: {plugins: {foo: ~}}', 'server.plugins.foo', /one of webp, avif, compress/],
     [
       'a plugin without settings',
       'server: {plugins: {compress: ~}}',
@@ -332,7 +343,19 @@ describe('mistakes', () => {
     ],
     ['a broken regexp', transform('kind: query, path: "(a"'), 'buckets.media.transform.path', /RE2/],
     ['a regexp that looks ahead', transform('kind: query, path: "(?=a)"'), 'buckets.media.transform.path', /RE2/],
-    ['a script without path', transform('kind: tengo'), 'buckets.media.transform.tengoPath', /path of a script/],
+    ['a script without path', transform('kind: script'), 'buckets.media.transform.scriptPath', /path of a script/],
+    [
+      'a script that is not there',
+      transform('kind: script, scriptPath: no.js'),
+      'buckets.media.transform.scriptPath',
+      /nothing at \/srv\/configuration\/no\.js/,
+    ],
+    [
+      'a script that is a folder',
+      transform('kind: script, scriptPath: /'),
+      'buckets.media.transform.scriptPath',
+      /something else/,
+    ],
     [
       'a storage that is not there',
       transform('kind: query, parentStorage: x'),
@@ -407,7 +430,7 @@ describe('mistakes', () => {
       'headers[0].statusCodes[0]: expected a whole number, found "ok"',
       'server.idleCleanup.enabled: expected true or false (yes, no, on, off), without quotes, found 1',
       'server.listens[0]: expected host:port, :port or unix:/path, found 8080',
-      'server.plugins.foo: expected one of webp, compress, found another name',
+      'server.plugins.foo: expected one of webp, avif, compress, found another name',
       'server.requestTimeout: expected a whole number of at least 1, found "soon"',
     ])
   })
@@ -484,10 +507,16 @@ describe('warnings', () => {
       /refuses every request/,
     ],
     [
-      'a grammar of later',
-      bucket(`transform: {kind: cloudinary, path: "${groups}"}`),
+      'a script in Tengo',
+      bucket('transform: {kind: tengo, tengoPath: parse.tengo}'),
       'buckets.media.transform.kind',
-      /refuses every request/,
+      /the kind script and scriptPath in place of tengoPath/,
+    ],
+    [
+      'a path without groups, for cloudinary',
+      bucket('transform: {kind: cloudinary, path: x}'),
+      'buckets.media.transform.path',
+      /\?P<transformations>/,
     ],
     [
       'no place for derivatives',

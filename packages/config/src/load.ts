@@ -49,7 +49,7 @@ export function loadTree(tree: Tree, options: LoadOptions): Loaded {
   const { sections, mistakes, unknown } = decode(tree)
   const broken: ConfigIssue[] = []
   const doubtful: ConfigIssue[] = []
-  checkRoot(sections, createReport(broken, doubtful))
+  checkRoot(sections, createReport(broken, doubtful), options)
   // A wrong value is not reported again as one that is missing.
   const reported = new Set(mistakes.map(({ path }) => path))
   const further = broken.filter(({ path }) => !isWithin(path, reported))

@@ -31,7 +31,6 @@ const rows: Row[] = [
   ['buckets.*.glacier.enabled', later, isTrue],
   ['buckets.*.storages.*.kind', refused, isOneOf('http', 'b2', 'google', 'azure', 'sftp', 'oracle')],
   ['buckets.*.storages.*.HTTPTracing', later, isOneOf('true')],
-  ['buckets.*.transform.kind', refused, isOneOf('base64_presets', 'cloudinary', 'tengo')],
   ['buckets.*.transform.presets.*.filters.watermark', refused],
   ['buckets.*.transform.presets.*.filters.resizeCropAuto', refused],
 ]

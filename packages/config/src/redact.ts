@@ -9,6 +9,8 @@ export function redact(config: Config): unknown {
 const hidden = '***'
 
 const secrets = new Set([
+  // The text of a script.
+  'source',
   'secretAccessKey',
   'password',
   'b2ApplicationKey',

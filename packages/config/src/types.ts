@@ -28,7 +28,15 @@ export type AccessKey = { accessKey: string; secretAccessKey: string }
 
 export type HeaderRule = { statusCodes: number[]; override: boolean; values: Record<string, string> }
 
-export type TransformKind = 'query' | 'presets' | 'presets-query' | 'base64_presets' | 'cloudinary' | 'tengo'
+export type TransformKind =
+  | 'query'
+  | 'presets'
+  | 'presets-query'
+  | 'base64_presets'
+  | 'cloudinary'
+  | 'script'
+  /** Known, and refused request by request: `script` is there in its place. */
+  | 'tengo'
 
 export type TransformConfig = {
   kind: TransformKind
@@ -43,6 +51,8 @@ export type TransformConfig = {
   presets: Record<string, Preset>
   /** Absolute. */
   tengoPath: string | null
+  /** Of the kind `script`: its absolute path, and its text as it was at start. */
+  script: { path: string; source: string } | null
 }
 
 /** As written: a preset with values that cannot work is refused request by request, not at start, as in mort. */
@@ -149,7 +159,7 @@ export type ServerConfig = {
   placeholder: string | null
   /** Bytes above which a download is answered with a redirect; 0 = never. */
   maxFileSize: number
-  plugins: { webp: boolean; compress: CompressConfig | null }
+  plugins: { webp: boolean; avif: boolean; compress: CompressConfig | null }
   cache: CacheConfig
   queue: QueueConfig
   worker: WorkerConfig

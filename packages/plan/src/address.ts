@@ -11,6 +11,10 @@ export type Target = {
 export type Query = {
   get(name: string): string | undefined
   all(name: string): string[]
+  /** Every parameter once, in the order of first mention. */
+  names(): string[]
+  /** As it came, undecoded. */
+  raw: string
 }
 
 export type Address = {
@@ -73,7 +77,7 @@ function withoutAuthority(target: string): string {
   return match ? target.slice(match[0].length) || '/' : target
 }
 
-export const noQuery: Query = { get: () => undefined, all: () => [] }
+export const noQuery: Query = { get: () => undefined, all: () => [], names: () => [], raw: '' }
 
 /** As Go's net/url, which mort uses: pairs with `;` or a broken escape are dropped, `+` is a space. */
 export function parseQuery(text: string): Query {
@@ -88,7 +92,12 @@ export function parseQuery(text: string): Query {
     if (known) known.push(value)
     else values.set(name, [value])
   }
-  return { get: name => values.get(name)?.[0], all: name => values.get(name) ?? [] }
+  return {
+    get: name => values.get(name)?.[0],
+    all: name => values.get(name) ?? [],
+    names: () => [...values.keys()],
+    raw: text,
+  }
 }
 
 function decodeForm(text: string): string | null {

@@ -1,10 +1,14 @@
-import type { BucketConfig } from '@mortise/config'
+import type { BucketConfig, TransformConfig } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
+import { createBase64PresetsGrammar } from './grammars/base64-presets.ts'
+import { createCloudinaryGrammar } from './grammars/cloudinary.ts'
 import type { Grammar } from './grammars/grammar.ts'
 import { createPresetsGrammar } from './grammars/presets.ts'
 import { createPresetsQueryGrammar } from './grammars/presets-query.ts'
 import { createQueryGrammar } from './grammars/query.ts'
+import { createScriptGrammar } from './grammars/script.ts'
 import type { ResultKey } from './result-key.ts'
+import type { ScriptEngine } from './script/engine.ts'
 
 /** A bucket of the configuration, ready to read requests. */
 export type CompiledBucket = {
@@ -17,38 +21,48 @@ export type CompiledBucket = {
   checkParent: boolean
 }
 
-type Transform = NonNullable<BucketConfig['transform']>
+type Compile = (transform: TransformConfig, bucket: BucketConfig, engine: ScriptEngine | null) => Grammar
 
 /** One line for each `transform.kind`. */
-const grammars: Partial<Record<Transform['kind'], (bucket: string, transform: Transform) => Grammar>> = {
-  query: (bucket, { parentBucket }) => createQueryGrammar({ bucket, parentBucket }),
-  presets: (_, transform) => createPresetsGrammar(withPath(transform)),
-  'presets-query': (bucket, transform) => createPresetsQueryGrammar({ bucket, ...withPath(transform) }),
+const grammars: Record<TransformConfig['kind'], Compile> = {
+  query: ({ parentBucket }, { name }) => createQueryGrammar({ bucket: name, parentBucket }),
+  presets: transform => createPresetsGrammar(withPath(transform)),
+  'presets-query': (transform, { name }) => createPresetsQueryGrammar({ bucket: name, ...withPath(transform) }),
+  base64_presets: transform => createBase64PresetsGrammar(withPath(transform)),
+  cloudinary: transform => createCloudinaryGrammar(withPath(transform)),
+  script: (transform, bucket, engine) => createScriptGrammar(withScript(transform, bucket, engine)),
+  tengo: () => refuseTengo,
 }
 
-export function compileBucket(name: string, { transform }: BucketConfig): CompiledBucket {
+export function compileBucket(bucket: BucketConfig, engine: ScriptEngine | null): CompiledBucket {
+  const { name, transform } = bucket
   if (!transform) {
     return { name, parse: () => null, parentStorage: 'basic', resultKey: 'path', checkParent: false }
   }
   const { kind, parentStorage, checkParent } = transform
   return {
     name,
-    parse: grammars[kind]?.(name, transform) ?? refuse(kind),
+    parse: grammars[kind](transform, bucket, engine),
     parentStorage,
     resultKey: transform.resultKey === 'hash' || transform.resultKey === 'hashParent' ? 'digest' : 'path',
     checkParent,
   }
 }
 
-function withPath(transform: Transform) {
+// The configuration has been checked for what these two look for.
+
+function withPath(transform: TransformConfig) {
   const { path } = transform
-  // The configuration has been checked for it.
   if (!path) throw new MortiseError('invalid_config', `transform: kind ${transform.kind} needs a path`)
   return { ...transform, path }
 }
 
-function refuse(kind: string): Grammar {
-  return () => {
-    throw new MortiseError('unsupported', `transform: this version does not read URLs of the kind ${kind}`)
-  }
+function withScript(transform: TransformConfig, bucket: BucketConfig, engine: ScriptEngine | null) {
+  const { script } = transform
+  if (!script || !engine) throw new MortiseError('invalid_config', `transform: kind ${transform.kind} needs a script`)
+  return { bucket: { ...bucket, transform: { ...transform, script } }, engine }
+}
+
+const refuseTengo: Grammar = () => {
+  throw new MortiseError('unsupported', 'transform: scripts in Tengo are not run; the kind script is there instead')
 }

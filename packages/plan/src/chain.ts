@@ -1,6 +1,7 @@
 import { MortiseError } from '@mortise/errors'
 import { noQuery, parseAddress, type Query } from './address.ts'
 import type { CompiledBucket } from './bucket.ts'
+import type { ResultKey } from './result-key.ts'
 import { isEmpty, type TransformSet } from './transform-set.ts'
 import type { Location } from './types.ts'
 
@@ -12,10 +13,16 @@ export type Chain = {
   original: Location
   /** True when a grammar named a parent: only an image may be delivered then. */
   derived: boolean
+  /** Of the bucket that was asked, unless its grammar decided otherwise. */
+  checkParent: boolean
+  resultKey: ResultKey
 }
 
-/** Each parent costs a decode and an encode; more than this is a mistake or an attack. */
+/** More than this is a mistake or an attack. */
 const maxParents = 16
+
+/** Each costs a pass over all pixels. No more fit into a Plan. */
+const maxSets = 32
 
 /**
  * Follows parents of parents. Each parent is a path that the rules of its own bucket read again, without a query. The
@@ -28,10 +35,16 @@ export function followParents(
   const sets: TransformSet[] = []
   let { bucket, key, query } = request
   let storage = `${bucket.name}/basic`
+  let { checkParent, resultKey } = bucket
   for (let depth = 0; depth <= maxParents; depth++) {
     const parsed = bucket.parse({ key, query })
-    if (!parsed) return { sets, original: { storage, bucket: bucket.name, key }, derived: depth > 0 }
-    if (!isEmpty(parsed.set)) sets.unshift(parsed.set)
+    if (!parsed) {
+      const original = { storage, bucket: bucket.name, key }
+      return { sets, original, derived: depth > 0, checkParent, resultKey }
+    }
+    sets.unshift(...parsed.sets.filter(set => !isEmpty(set)))
+    if (sets.length > maxSets) throw new MortiseError('invalid_request', `parent: more than ${maxSets} transforms`)
+    if (depth === 0) ({ checkParent = checkParent, resultKey = resultKey } = parsed)
     storage = `${bucket.name}/${bucket.parentStorage}`
     const parent = parseAddress(parsed.parent)
     const parentBucket = buckets.get(parent.bucket)

@@ -2,16 +2,21 @@ import type { Config } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
 import type { Format } from '@mortise/operations'
 import { parseAddress, parseTarget } from './address.ts'
-import { type CompiledBucket, compileBucket } from './bucket.ts'
+import { compileBucket } from './bucket.ts'
 import { type Chain, followParents } from './chain.ts'
 import { digest, printContent, printLocation } from './id.ts'
+import { createNegotiation } from './negotiation.ts'
 import { planOutput } from './output.ts'
+import { toPasses } from './passes.ts'
 import { resultKey } from './result-key.ts'
-import { toSteps } from './transform-set.ts'
-import { type Location, type Plan, planSchema } from './types.ts'
+import type { ScriptEngine } from './script/engine.ts'
+import { type Location, maxKeyLength, type Plan, planSchema } from './types.ts'
 
 export type { Format } from '@mortise/operations'
 export { type Address, parseAddress, parseTarget } from './address.ts'
+export { describeGrammars, type GrammarDescription, type GrammarExample } from './grammars/describe.ts'
+export type { ScriptEngine } from './script/engine.ts'
+export { loadScripts } from './script/load.ts'
 export type { Location, Output, Pass, Plan } from './types.ts'
 export { planSchema } from './types.ts'
 
@@ -34,21 +39,26 @@ export type Resolution =
       plan: Plan
       /** A stored derivative counts only while its original is the one that it was made from. */
       checkParent: boolean
+      /** Another `Accept` could give another derivative. */
+      negotiated: boolean
     }
 
 export type Planner = {
   /** Throws `invalid_request`, `no_such_bucket`, or `unsupported`. Pure: the same request gives the same resolution. */
   plan(request: PlanRequest): Resolution
-  /** Formats that a client can get for any derivative by accepting them. Empty: `Accept` changes nothing. */
+  /** Formats that a client can get for some derivative by accepting them. Empty: `Accept` changes nothing. */
   readonly negotiable: readonly Format[]
 }
 
-export function createPlanner(config: Config): Planner {
-  const buckets = new Map(Object.entries(config.buckets).map(([name, bucket]) => [name, compileBucket(name, bucket)]))
-  const negotiable: Format[] = config.server.plugins.webp ? ['webp'] : []
+/** `scripts`: what {@link loadScripts} gave for the same configuration. */
+export function createPlanner(config: Config, scripts: ScriptEngine | null = null): Planner {
+  const buckets = new Map(
+    Object.entries(config.buckets).map(([name, bucket]) => [name, compileBucket(bucket, scripts)]),
+  )
+  const negotiation = createNegotiation(config)
 
   return {
-    negotiable,
+    negotiable: negotiation.formats,
     plan({ target, accepts }) {
       const { path, query } = parseTarget(target)
       if (path === '/') return { kind: 'buckets' }
@@ -60,12 +70,14 @@ export function createPlanner(config: Config): Planner {
       const chain = followParents(buckets, { bucket, key, query })
       if (chain.sets.length === 0)
         return { kind: 'object', bucket: name, object: chain.original, imageOnly: chain.derived }
-      const negotiated = accepts.find(format => negotiable.includes(format)) ?? null
+      const offered = negotiation.formatsFor(chain.sets)
+      const negotiated = accepts.find(format => offered.includes(format)) ?? null
       return {
         kind: 'derivative',
         bucket: name,
-        plan: composePlan(bucket, key, chain, negotiated),
-        checkParent: bucket.checkParent,
+        plan: composePlan(name, key, chain, negotiated),
+        checkParent: chain.checkParent,
+        negotiated: offered.length > 0,
       }
     },
   }
@@ -79,20 +91,23 @@ export function readPlan(value: unknown): Plan {
   return result.data
 }
 
-function composePlan(bucket: CompiledBucket, key: string, chain: Chain, negotiated: Format | null): Plan {
+function composePlan(bucket: string, key: string, chain: Chain, negotiated: Format | null): Plan {
   const { original, sets } = chain
-  const passes = sets.map(toSteps).filter(steps => steps.length > 0)
+  const passes = toPasses(sets)
   const output = planOutput(sets, negotiated)
   const content = printContent({ original, passes, output })
   const derivative: Location = {
-    storage: `${bucket.name}/transform`,
-    bucket: bucket.name,
-    key: resultKey(bucket.resultKey, {
+    storage: `${bucket}/transform`,
+    bucket,
+    key: resultKey(chain.resultKey, {
       requestKey: key,
       originalKey: original.key,
       digest: digest(content),
       suffix: negotiated ?? '',
     }),
+  }
+  if (Math.max(original.key.length, derivative.key.length) > maxKeyLength) {
+    throw new MortiseError('invalid_request', `path: more than ${maxKeyLength} characters`)
   }
   const id = digest(`${content}\n${printLocation('derivative', derivative)}`)
   return { id, original, passes, output, derivative }

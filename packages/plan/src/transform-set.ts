@@ -8,9 +8,11 @@ export type TransformSet = {
   /** px; 0 when not given. */
   width: number
   height: number
-  /** `null` until an operation that resizes was recorded. */
-  resize: { outbound: boolean; keep: boolean; fill: boolean; enlarge: boolean } | null
+  /** `null` until an operation that resizes was recorded: with mort's flags, or with what they come to. */
+  resize: MortResize | { fit: Fit; enlarge: boolean } | null
   crop: { gravity: Gravity; enlarge: boolean } | null
+  /** Fits inside width x height and fills up what is left. */
+  pad: { gravity: Exclude<Gravity, 'smart'>; background: string } | null
   extract: { left: number; top: number; width: number; height: number } | null
   /** Degrees clockwise; 0 is recorded, but turns nothing. */
   rotate: 0 | 90 | 180 | 270 | null
@@ -18,18 +20,22 @@ export type TransformSet = {
   grayscale: boolean
   progressive: boolean
   strip: boolean
-  /** 1 to 100 */
-  quality: number | null
-  format: Format | null
+  /** 1 to 100; `auto`: the default of the format. */
+  quality: number | 'auto' | null
+  /** `auto`: the best that the client accepts, else that of the original. */
+  format: Format | 'auto' | null
 }
 
-type Gravity = Extract<Step, { op: 'crop' }>['gravity']
+export type Gravity = Extract<Step, { op: 'crop' }>['gravity']
+type Fit = Extract<Step, { op: 'resize' }>['fit']
+type MortResize = { outbound: boolean; keep: boolean; fill: boolean; enlarge: boolean }
 
 export const emptySet: TransformSet = {
   width: 0,
   height: 0,
   resize: null,
   crop: null,
+  pad: null,
   extract: null,
   rotate: null,
   blur: null,
@@ -59,10 +65,13 @@ export function toSteps(set: TransformSet): Step[] {
 }
 
 function sizing(set: TransformSet): Step[] {
-  const { width, height, resize, crop, extract } = set
+  const { width, height, resize, crop, pad, extract } = set
   const both = width > 0 && height > 0
   const steps: Step[] = []
-  if (resize?.fill && both) steps.push({ op: 'resize', width, height, fit: 'cover', enlarge: resize.enlarge })
+  if (pad && both) return [{ op: 'pad', width, height, ...pad }]
+  if (resize && 'fill' in resize && resize.fill && both) {
+    steps.push({ op: 'resize', width, height, fit: 'cover', enlarge: resize.enlarge })
+  }
   if (crop) {
     if (width > 0 || height > 0) steps.push({ op: 'crop', width, height, ...crop })
     return steps
@@ -76,6 +85,7 @@ function sizing(set: TransformSet): Step[] {
 function plainResize(set: TransformSet, resize: NonNullable<TransformSet['resize']>, both: boolean): Step {
   const { width, height } = set
   const size = { op: 'resize', width, height } as const
+  if ('fit' in resize) return { ...size, ...resize }
   if (resize.keep && both) return { ...size, fit: 'keep', enlarge: resize.enlarge }
   if (resize.outbound) return { ...size, fit: 'inside', enlarge: resize.enlarge }
   // Only next to a rotation does mort refuse to enlarge.

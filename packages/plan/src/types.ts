@@ -4,12 +4,15 @@ import { z } from 'zod'
 /** A storage as it is named in a Plan: `<bucket whose configuration holds it>/<name>`, for example `media/basic`. */
 const storageName = z.string().regex(/^[^/]+\/[^/]+$/)
 
+/** Characters; no storage takes more. */
+export const maxKeyLength = 2048
+
 const location = z.strictObject({
   storage: storageName,
   /** The bucket that the object belongs to; the container, unless the storage names one of its own. */
   bucket: z.string().min(1),
   /** Decoded, with a leading slash. */
-  key: z.string().startsWith('/').max(2048),
+  key: z.string().startsWith('/').max(maxKeyLength),
 })
 
 export const planSchema = z.strictObject({
@@ -22,7 +25,7 @@ export const planSchema = z.strictObject({
   output: z.strictObject({
     /** `original`: the format of the original, as found in its bytes. */
     format: z.enum(['original', ...formats]),
-    /** 1 to 100; `null` for the default of the format. PNG and GIF ignore it. */
+    /** 1 to 100; `null` for the default of the format. PNG, GIF and TIFF ignore it. */
     quality: z.int().min(1).max(100).nullable(),
     /** Progressive JPEG, interlaced PNG. */
     progressive: z.boolean(),

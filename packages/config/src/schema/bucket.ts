@@ -21,8 +21,10 @@ export const bucket = section(
 )
 
 type BucketSection = Output<typeof bucket>
+/** The buckets that there are, and the folder that scripts are in. */
+type BucketNames = { buckets: Set<string>; scriptDir: string }
 
-export function checkBucket(name: string, bucket: BucketSection, buckets: Set<string>, report: Report): void {
+export function checkBucket(name: string, bucket: BucketSection, names: BucketNames, report: Report): void {
   if (name === '-') report.mistake([], 'expected another name: paths that start with /-/ are not of buckets')
   checkName(name, 'bucket', report)
   const { storages, transform, glacier } = bucket
@@ -33,8 +35,8 @@ export function checkBucket(name: string, bucket: BucketSection, buckets: Set<st
     checkName(name, 'storage', report.below('storages', name))
     checkStorage(storages[name]!, report.below('storages', name))
   }
-  const names = { storages: new Set(Object.keys(storages)), buckets }
-  if (transform) checkTransform(transform, report.below('transform'), names)
+  const known = { storages: new Set(Object.keys(storages)), ...names }
+  if (transform) checkTransform(transform, report.below('transform'), known)
   if (glacier) checkGlacier(glacier, report.below('glacier'))
 }
 

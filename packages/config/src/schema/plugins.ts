@@ -15,6 +15,7 @@ const encoding = (name: string) =>
 export const plugins = section(
   {
     webp: presence('Answer with WebP when the client accepts it.'),
+    avif: presence('Ours. Answer with AVIF when the client accepts it; next to webp, with the one that it prefers.'),
     compress: optionalSection(
       { gzip: encoding('gzip'), brotli: encoding('Brotli'), zstd: encoding('Zstandard') },
       'Compress responses.',
@@ -25,8 +26,8 @@ export const plugins = section(
   { closed: true },
 )
 
-export function resolvePlugins({ webp, compress }: Output<typeof plugins>): ServerConfig['plugins'] {
-  return { webp, compress: compress && resolveCompress(compress) }
+export function resolvePlugins({ webp, avif, compress }: Output<typeof plugins>): ServerConfig['plugins'] {
+  return { webp, avif, compress: compress && resolveCompress(compress) }
 }
 
 function resolveCompress({ gzip, brotli, zstd }: Record<keyof CompressConfig, Encoding | null>): CompressConfig {

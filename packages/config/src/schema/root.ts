@@ -15,23 +15,30 @@ export const root = section(
     limits,
     headers: headerRules,
     buckets: map(bucket, 'Buckets by name.'),
-    baseconfigpath: text('Folder that a relative `tengoPath` starts from; else the variable MORT_CONFIG_DIR.'),
+    baseconfigpath: text('Folder that a relative `scriptPath` starts from; else the variable MORT_CONFIG_DIR.'),
   },
   'The file.',
 )
 
 type Root = Output<typeof root>
 
-export function checkRoot({ server, buckets }: Root, report: Report): void {
+type Options = { env: Environment; baseDir: string }
+
+export function checkRoot(root: Root, report: Report, options: Options): void {
+  const { server, buckets } = root
   checkServer(server, report.below('server'))
-  const names = new Set(Object.keys(buckets))
+  const names = { buckets: new Set(Object.keys(buckets)), scriptDir: scriptFolder(root, options) }
   for (const name in buckets) checkBucket(name, buckets[name]!, names, report.below('buckets', name))
 }
 
-export function resolveRoot(root: Root, { env, baseDir }: { env: Environment; baseDir: string }): Config {
-  const { server, limits, headers, baseconfigpath } = root
-  const scriptDir = resolve(baseDir, baseconfigpath || env.MORT_CONFIG_DIR || 'configuration')
+export function resolveRoot(root: Root, options: Options): Config {
+  const { server, limits, headers } = root
+  const folders = { baseDir: options.baseDir, scriptDir: scriptFolder(root, options) }
   const buckets: Config['buckets'] = Object.create(null)
-  for (const name in root.buckets) buckets[name] = resolveBucket(name, root.buckets[name]!, { baseDir, scriptDir })
+  for (const name in root.buckets) buckets[name] = resolveBucket(name, root.buckets[name]!, folders)
   return { server: resolveServer(server), limits, headers, buckets }
+}
+
+function scriptFolder({ baseconfigpath }: Root, { env, baseDir }: Options): string {
+  return resolve(baseDir, baseconfigpath || env.MORT_CONFIG_DIR || 'configuration')
 }

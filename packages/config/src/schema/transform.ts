@@ -1,14 +1,16 @@
 import { resolve } from 'node:path'
 import { RE2JS } from 're2js'
+import { ConfigError } from '../issues.ts'
 import type { Report } from '../report.ts'
 import type { TransformConfig, TransformKind } from '../types.ts'
 import { checkPreset, preset, resolvePreset } from './preset.ts'
+import { readScript } from './script.ts'
 import { map, optionalSection } from './section.ts'
 import { bool, type Output, text } from './setting.ts'
 
 export const transform = optionalSection(
   {
-    kind: text('query, presets, presets-query, base64_presets, cloudinary or tengo.'),
+    kind: text('query, presets, presets-query, base64_presets, cloudinary or script.'),
     path: text('Regexp (RE2) on the key, which starts with a slash; its groups are `presetName` and `parent`.'),
     parentStorage: text('Storage of this bucket that holds the originals.', 'basic'),
     parentBucket: text('Bucket that the originals belong to; empty = the first part of `parent` names it.'),
@@ -17,20 +19,21 @@ export const transform = optionalSection(
       'hash, hashParent, or anything else for the path of the request. query, presets-query: hashParent.',
     ),
     presets: map(preset, 'Presets by name.'),
-    tengoPath: text('tengo: the script.'),
+    scriptPath: text('Ours. script: the JavaScript module that reads URLs; relative as tengoPath is.'),
+    tengoPath: text('Accepted; scripts in Tengo are not run, see the kind script.'),
   },
   'How URLs of this bucket name derivatives. Absent: it has none.',
 )
 
 type TransformSection = NonNullable<Output<typeof transform>>
 
-/** `storages` and `buckets`: the names that there are. */
+/** `storages` and `buckets`: the names that there are. `scriptDir`: what a relative `scriptPath` starts from. */
 export function checkTransform(
   transform: TransformSection,
   report: Report,
-  { storages, buckets }: { storages: Set<string>; buckets: Set<string> },
+  { storages, buckets, scriptDir }: { storages: Set<string>; buckets: Set<string>; scriptDir: string },
 ): void {
-  const { kind, path, parentStorage, parentBucket, tengoPath } = transform
+  const { kind, path, parentStorage, parentBucket } = transform
   if (!isKind(kind)) {
     report.mistake(
       ['kind'],
@@ -38,8 +41,7 @@ export function checkTransform(
     )
   }
   checkPath(kind, path, report)
-  if (kind === 'tengo' && tengoPath === '')
-    report.mistake(['tengoPath'], 'expected the path of a script, found nothing')
+  checkScript(transform, report, scriptDir)
   // Every bucket is asked for `basic` anyway.
   if (parentStorage !== 'basic' && !storages.has(parentStorage)) {
     report.mistake(
@@ -56,9 +58,9 @@ export function checkTransform(
   for (const name in transform.presets) checkPreset(transform.presets[name]!, report.below('presets', name))
 }
 
-/** `scriptDir`: what a relative `tengoPath` starts from. */
+/** `scriptDir`: what a relative `scriptPath` or `tengoPath` starts from. */
 export function resolveTransform(transform: TransformSection, scriptDir: string): TransformConfig {
-  const { path, parentStorage, parentBucket, checkParent, tengoPath } = transform
+  const { path, parentStorage, parentBucket, checkParent, scriptPath, tengoPath } = transform
   const kind = transform.kind as TransformKind
   const presets: TransformConfig['presets'] = Object.create(null)
   for (const name in transform.presets) presets[name] = resolvePreset(transform.presets[name]!)
@@ -71,10 +73,13 @@ export function resolveTransform(transform: TransformSection, scriptDir: string)
     resultKey: resolveResultKey(kind, transform.resultKey),
     presets,
     tengoPath: tengoPath === '' ? null : resolve(scriptDir, tengoPath),
+    script: kind === 'script' ? loadScript(resolve(scriptDir, scriptPath)) : null,
   }
 }
 
-const kinds: TransformKind[] = ['query', 'presets', 'presets-query', 'base64_presets', 'cloudinary', 'tengo']
+const loadScript = (path: string) => ({ path, source: readScript(path) })
+
+const kinds: TransformKind[] = ['query', 'presets', 'presets-query', 'base64_presets', 'cloudinary', 'script', 'tengo']
 
 /** These read every URL through `path`. */
 const withPath: readonly string[] = ['presets', 'presets-query', 'base64_presets', 'cloudinary']
@@ -82,8 +87,30 @@ const withPath: readonly string[] = ['presets', 'presets-query', 'base64_presets
 /** Both texts are what mort looks for, for this kind alone. */
 const groups = ['(?P<presetName>', '(?P<parent>']
 
+const cloudinaryGroups = ['(?P<transformations>', '(?P<parent>']
+
 function isKind(text: string): text is TransformKind {
   return kinds.some(kind => kind === text)
+}
+
+function checkScript({ kind, scriptPath }: TransformSection, report: Report, scriptDir: string): void {
+  if (kind === 'tengo') {
+    report.warn(
+      ['kind'],
+      'scripts in Tengo are not run, every request of this bucket is refused; write the script in JavaScript, with ' +
+        'the kind script and scriptPath in place of tengoPath (packages/plan/docs/from-tengo-to-script.md tells how)',
+    )
+  }
+  if (kind !== 'script') return
+  if (scriptPath === '') report.mistake(['scriptPath'], 'expected the path of a script, found nothing')
+  else {
+    try {
+      readScript(resolve(scriptDir, scriptPath))
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      for (const { message } of error.issues) report.mistake(['scriptPath'], message)
+    }
+  }
 }
 
 function checkPath(kind: string, path: string, report: Report): void {
@@ -97,6 +124,10 @@ function checkPath(kind: string, path: string, report: Report): void {
     report.mistake(['path'], `expected the groups ${missing.join('…) and ')}…)`)
   if (missing.length > 0 && (kind === 'presets-query' || kind === 'base64_presets')) {
     report.warn(['path'], `expected the groups ${missing.join('…) and ')}…); no URL names a preset without them`)
+  }
+  const lacking = cloudinaryGroups.filter(group => !path.includes(group))
+  if (lacking.length > 0 && kind === 'cloudinary') {
+    report.warn(['path'], `expected the groups ${lacking.join('…) and ')}…); no URL names a derivative without them`)
   }
   try {
     RE2JS.compile(path)

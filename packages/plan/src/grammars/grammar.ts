@@ -1,4 +1,5 @@
 import type { Query } from '../address.ts'
+import type { ResultKey } from '../result-key.ts'
 import type { TransformSet } from '../transform-set.ts'
 
 /** A request to one bucket, after its address was read. */
@@ -9,11 +10,16 @@ export type GrammarRequest = {
   query: Query
 }
 
-/**
- * What a grammar makes of a request: `null` for an object as it is stored; otherwise the set to apply and the path of
- * the parent (bucket included), which the rules of the parent's bucket then read again.
- */
-export type Parsed = { set: TransformSet; parent: string } | null
+/** What a grammar makes of a request: `null` for an object as it is stored. */
+export type Parsed = {
+  /** Applied one after the other, each in a pass of its own. Empty ones do not count. */
+  sets: TransformSet[]
+  /** The path of the parent, bucket included, which the rules of the parent's bucket then read again. */
+  parent: string
+  /** In place of what the bucket's configuration says. */
+  checkParent?: boolean
+  resultKey?: ResultKey
+} | null
 
 /**
  * A URL grammar, compiled for one bucket when the planner is made. Throws `invalid_request` for text that the grammar

@@ -1,9 +1,9 @@
 import type { Preset } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
-import type { Matcher, RE2JS } from 're2js'
+import type { RE2JS } from 're2js'
 import { emptySet, type TransformSet } from '../transform-set.ts'
 import type { Grammar } from './grammar.ts'
-import { parentPath, readFormat, readGravity } from './shared.ts'
+import { groupsOf, parentPath, readFormat, readGravity } from './shared.ts'
 
 export type PresetsOptions = {
   /** Has the groups `presetName` and `parent`; unanchored. */
@@ -11,24 +11,23 @@ export type PresetsOptions = {
   presets: Record<string, Preset>
   /** `null`: the first segment of the captured parent names the bucket. */
   parentBucket: string | null
+  /** What the group `parent` stands for; absent: itself. Throws `invalid_request`. */
+  readParent?: (text: string) => string
 }
 
 /** `/small/cat.jpg`: mort's `presets` kind. The query string is ignored; an unknown preset is `invalid_request`. */
-export function createPresetsGrammar({ path, presets, parentBucket }: PresetsOptions): Grammar {
+export function createPresetsGrammar({ path, presets, parentBucket, readParent }: PresetsOptions): Grammar {
   const sets = new Map(Object.entries(presets).map(([name, preset]) => [name, compile(name, preset)]))
+  const match = groupsOf(path, ['presetName', 'parent'])
   return ({ key }) => {
-    const match = path.matcher(key)
-    if (!match.find()) return null
-    const set = sets.get(group(match, 'presetName'))
+    const groups = match(key)
+    if (!groups) return null
+    const set = sets.get(groups.presetName)
     if (!set) throw new MortiseError('invalid_request', 'presets: no such preset')
     if (set instanceof MortiseError) throw set
-    const parent = group(match, 'parent')
-    return { set, parent: parentBucket === null ? parentPath('', parent) : parentPath(parentBucket, parent) }
+    const parent = readParent ? readParent(groups.parent) : groups.parent
+    return { sets: [set], parent: parentPath(parentBucket ?? '', parent) }
   }
-}
-
-function group(match: Matcher, name: string): string {
-  return match.group(name) ?? ''
 }
 
 /** mort starts with a preset that cannot work and refuses each request for it; so the mistake is kept, not thrown. */

@@ -9,7 +9,7 @@ import { parentPath, readFormat, readGravity } from './shared.ts'
 export function createQueryGrammar({ bucket, parentBucket }: { bucket: string; parentBucket: string | null }): Grammar {
   return ({ key, query }) => {
     const set = parseQuerySet(query)
-    return isEmpty(set) ? null : { set, parent: parentPath(parentBucket ?? bucket, key) }
+    return isEmpty(set) ? null : { sets: [set], parent: parentPath(parentBucket ?? bucket, key) }
   }
 }
 
