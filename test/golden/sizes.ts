@@ -27,6 +27,7 @@ const extract = (left: number, top: number, [width, height]: Size): Step => ({
   width,
   height,
 })
+const pad = ([width, height]: Size): Step => ({ op: 'pad', width, height, gravity: 'center', background: '#ff000080' })
 
 /** One row for each case of mort's documentation and behaviour, and for each of ours. They change only on purpose. */
 export const sizes: SizeRow[] = [
@@ -70,6 +71,11 @@ export const sizes: SizeRow[] = [
   ['crop cuts the height without scaling', [1000, 800], crop([0, 300], true), [1000, 300]],
   ['crop cuts nothing off what is smaller', [200, 100], crop([300, 0], true), [200, 100]],
   ['crop does nothing without sizes', [1000, 800], crop([0, 0], true), [1000, 800]],
+
+  ['pad fills up to both sizes', [1000, 800], pad([300, 300]), [300, 300]],
+  ['pad enlarges first', [100, 75], pad([300, 400]), [300, 400]],
+  ['pad fills up what keeps its size', [70, 50], pad([70, 60]), [70, 60]],
+  ['pad does nothing to what fits exactly', [70, 50], pad([70, 50]), [70, 50]],
 
   ['extract takes the area', [1000, 800], extract(10, 20, [300, 200]), [300, 200]],
   ['extract takes the whole image', [1000, 800], extract(0, 0, [1000, 800]), [1000, 800]],

@@ -6,8 +6,19 @@ const schema = z.strictObject({
   /** px. With one of them 0 the image is not scaled: the other dimension is cut to at most its own size. */
   width: side,
   height: side,
-  /** What stays: the part with the most to see, or the part that touches the named edge. */
-  gravity: z.enum(['smart', 'center', 'north', 'south', 'east', 'west']),
+  /** What stays: the part with the most to see, or the part that touches the named edge or corner. */
+  gravity: z.enum([
+    'smart',
+    'center',
+    'north',
+    'south',
+    'east',
+    'west',
+    'northeast',
+    'southeast',
+    'southwest',
+    'northwest',
+  ]),
   /** `false`: an image that is smaller in both dimensions stays as it is. One that is larger in one is enlarged. */
   enlarge: z.boolean(),
 })

@@ -22,7 +22,9 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     op: fc.constant('crop' as const),
     width: side,
     height: side,
-    gravity: fc.constantFrom('smart', 'center', 'north', 'south', 'east', 'west').map(gravity => gravity as 'smart'),
+    gravity: fc
+      .constantFrom('smart', 'center', 'north', 'south', 'east', 'west', 'northeast')
+      .map(gravity => gravity as 'smart'),
     enlarge: fc.boolean(),
   }),
   fc.record({
@@ -34,6 +36,13 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   }),
   fc.record({ op: fc.constant('blur' as const), sigma: fc.constantFrom(0.01, 0.3, 1.5, 7, 100), minAmplitude }),
   fc.constant({ op: 'grayscale' as const }),
+  fc.record({
+    op: fc.constant('pad' as const),
+    width: fc.integer({ min: 1, max: 60 }),
+    height: fc.integer({ min: 1, max: 60 }),
+    gravity: fc.constantFrom('center', 'north', 'east', 'southwest').map(gravity => gravity as 'center'),
+    background: fc.constantFrom('#ffffffff', '#00ff0080', '#00000000'),
+  }),
 )
 const frames = fc.record({ width: fc.integer({ min: 1, max: 60 }), height: fc.integer({ min: 1, max: 60 }) })
 
@@ -108,6 +117,8 @@ describe('a step', () => {
     ['with another angle', { op: 'rotate', angle: 45 }],
     ['with a negative size', { op: 'crop', width: -1, height: 2, gravity: 'smart', enlarge: false }],
     ['with part of a pixel', { op: 'crop', width: 1.5, height: 2, gravity: 'smart', enlarge: false }],
+    ['with no height to fill up to', { op: 'pad', width: 1, height: 0, gravity: 'center', background: '#ffffffff' }],
+    ['with a colour by its name', { op: 'pad', width: 1, height: 1, gravity: 'center', background: 'red' }],
     ['with no sigma at all', { op: 'blur', sigma: 0, minAmplitude: 0 }],
     ['with a sigma that is not a number', { op: 'blur', sigma: Number.NaN, minAmplitude: 0 }],
     ['with a sigma over 100', { op: 'blur', sigma: 100.1, minAmplitude: 0 }],
@@ -128,6 +139,7 @@ describe('a step', () => {
     [{ op: 'blur', sigma: 0.2, minAmplitude: 0.1 }, 'blur()'],
     [{ op: 'rotate', angle: 270 }, 'rotate(270)'],
     [{ op: 'grayscale' }, 'grayscale()'],
+    [{ op: 'pad', width: 20, height: 10, gravity: 'north', background: '#ff000080' }, 'pad(20x10 north #ff000080)'],
   ])('%j is printed as %s', (step, text) => {
     expect(printStep(step)).toBe(text)
   })

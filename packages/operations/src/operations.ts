@@ -4,6 +4,7 @@ import { crop } from './crop.ts'
 import { extract } from './extract.ts'
 import { grayscale } from './grayscale.ts'
 import type { Operation } from './operation.ts'
+import { pad } from './pad.ts'
 import { resize } from './resize.ts'
 import { rotate } from './rotate.ts'
 
@@ -13,7 +14,7 @@ export { type Frame, type Operation, places } from './operation.ts'
 export const formats = ['jpeg', 'png', 'webp', 'avif', 'tiff', 'gif'] as const
 export type Format = (typeof formats)[number]
 
-const all = { blur, crop, extract, grayscale, resize, rotate }
+const all = { blur, crop, extract, grayscale, pad, resize, rotate }
 type ArgsOf<O> = O extends Operation<infer Args> ? Args : never
 type ArgsByName = { [N in keyof typeof all]: ArgsOf<(typeof all)[N]> }
 
