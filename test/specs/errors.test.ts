@@ -9,11 +9,9 @@ const site = await createSite({ 'photos/photo.jpg': await photo(60, 40) })
 async function setUp() {
   const storages = (await site.emptyStore()).storages('photos')
   const key = { accessKey: 'acc', secretAccessKey: 'sec' }
-  const cloudinary = { kind: 'cloudinary', path: '^/(?P<transformations>[^/]*)/(?P<parent>.+)$' }
   const buckets = {
     photos: { storages, transform: { kind: 'query' } },
     keyed: { storages, transform: { kind: 'query' }, keys: [key] },
-    cloudinary: { storages, transform: cloudinary },
   }
   return { config: { buckets } }
 }
@@ -65,7 +63,6 @@ describeModes('errors', setUp, cluster => {
     it.each([
       '/photos/photo.jpg?operation=watermark&image=http://127.0.0.1/a.png&position=top-left&opacity=1',
       '/photos/photo.jpg?operation=resizeCropAuto&width=30&height=30',
-      '/cloudinary/c_fit,w_30/photo.jpg',
       '/photos',
     ])('%s is 501: not in this version', async target => {
       const answer = await get(at(target))

@@ -23,8 +23,6 @@ export type DeliverDeps = {
     storageTimeout: number
     /** Seconds that a derivative without any `Cache-Control` is kept in memory. */
     ttl: number
-    /** `Accept` can change what is delivered. */
-    negotiates: boolean
   }
   /** Milliseconds since the epoch. */
   now(): number
@@ -69,16 +67,17 @@ export function createDeliver(deps: DeliverDeps): Deliver {
       return keep(deps, cacheKey, storedEntity(deps, bucket, location, object, objectFields(object.info), signal), 0)
     },
 
-    async derivative({ bucket, plan, checkParent }, { signal }) {
-      const cached = lookUp(deps, plan.id)
-      if (cached) return { entity: fromCache(cached), cacheKey: plan.id }
+    async derivative(resolution, { signal }) {
+      const { plan, checkParent, negotiated } = resolution
+      // One plan can be the answer to a URL that negotiates and to one that does not; only the former says Vary.
+      const cacheKey = negotiated ? `${plan.id} negotiated` : plan.id
+      const cached = lookUp(deps, cacheKey)
+      if (cached) return { entity: fromCache(cached), cacheKey }
       const ttl = checkParent ? 0 : settings.ttl
       const stored = await openCurrent(deps, plan, checkParent, signal)
       if (stored) metrics.requestType.inc({ type: 'download' })
-      const entity = stored
-        ? derivativeEntity(deps, bucket, plan, stored, signal)
-        : await make(deps, bucket, plan, signal)
-      return keep(deps, plan.id, entity, ttl)
+      const entity = stored ? derivativeEntity(deps, resolution, stored, signal) : await make(deps, resolution, signal)
+      return keep(deps, cacheKey, entity, ttl)
     },
   }
 }
@@ -94,18 +93,19 @@ function fromCache({ bytes, ...rest }: CachedResponse): Entity {
 }
 
 /** Queues the plan and waits. Large results come back through the storage. */
-async function make(deps: DeliverDeps, bucket: string, plan: Plan, signal: AbortSignal): Promise<Entity> {
+async function make(deps: DeliverDeps, resolution: DerivativeResolution, signal: AbortSignal): Promise<Entity> {
   const { queue, metrics, settings, now } = deps
+  const { plan } = resolution
   metrics.requestType.inc({ type: 'transform' })
   const started = now()
   const outcome = await queue.submit(plan, { lane: 'interactive', deadline: started + settings.requestTimeout, signal })
   metrics.waitTime.observe(now() - started)
   if (!outcome.ok) throw fromFailure(outcome.failure)
   const { derived, bytes } = outcome
-  if (bytes) return { ...describe(deps, bucket, derived), body: { kind: 'bytes', bytes } }
+  if (bytes) return { ...describe(deps, resolution, derived), body: { kind: 'bytes', bytes } }
   const object = await open(deps, plan.derivative, null, signal)
   if (!object) throw new MortiseError('storage_unavailable', 'derivative: not stored')
-  return derivativeEntity(deps, bucket, plan, object, signal)
+  return derivativeEntity(deps, resolution, object, signal)
 }
 
 /**
@@ -136,8 +136,7 @@ async function openCurrent(deps: DeliverDeps, plan: Plan, checkParent: boolean, 
 
 function derivativeEntity(
   deps: DeliverDeps,
-  bucket: string,
-  plan: Plan,
+  { bucket, plan, negotiated }: DerivativeResolution,
   object: StoredObject,
   signal: AbortSignal,
 ): Entity {
@@ -148,13 +147,17 @@ function derivativeEntity(
   if (modified) fields['last-modified'] = new Date(modified).toUTCString()
   if (width) fields['x-amz-meta-public-width'] = String(width)
   if (height) fields['x-amz-meta-public-height'] = String(height)
-  if (deps.settings.negotiates) fields.vary = 'Accept'
+  if (negotiated) fields.vary = 'Accept'
   const entity = storedEntity(deps, bucket, plan.derivative, object, fields, signal)
   return modified ? { ...entity, lastModified: modified } : entity
 }
 
 /** A derivative that has just been made, as it will look when it is read back. */
-function describe({ headerRules, settings }: DeliverDeps, bucket: string, derived: Derived): Omit<Entity, 'body'> {
+function describe(
+  { headerRules }: DeliverDeps,
+  { bucket, negotiated }: DerivativeResolution,
+  derived: Derived,
+): Omit<Entity, 'body'> {
   const etag = quoted(derived.etag)
   const fields: Fields = {
     ...commonFields,
@@ -164,7 +167,7 @@ function describe({ headerRules, settings }: DeliverDeps, bucket: string, derive
     'x-amz-meta-public-width': String(derived.width),
     'x-amz-meta-public-height': String(derived.height),
   }
-  if (settings.negotiates) fields.vary = 'Accept'
+  if (negotiated) fields.vary = 'Accept'
   headerRules(bucket, 200, fields)
   return { fields, etag: fields.etag ?? etag, lastModified: derived.lastModified, size: derived.size }
 }

@@ -44,7 +44,6 @@ export function createGateway(deps: GatewayDeps): RequestListener {
       requestTimeout: server.requestTimeout * 1000,
       storageTimeout: server.worker.sourceTimeout * 1000,
       ttl: server.cache.ttl,
-      negotiates: planner.negotiable.length > 0,
     },
   })
   const app = createApp({

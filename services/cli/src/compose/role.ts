@@ -1,6 +1,6 @@
 import type { Config, Listener } from '@mortise/config'
 import { type Check, createGateway, createInternal, listen, type RunningServer } from '@mortise/gateway'
-import { createPlanner } from '@mortise/plan'
+import { createPlanner, loadScripts } from '@mortise/plan'
 import type { JobQueue } from '@mortise/queue'
 import { createLog, createMetrics, type Log, type Metrics, registerGauges } from '@mortise/telemetry'
 import { restartInPlace } from '../life-cycle.ts'
@@ -87,7 +87,7 @@ async function startWorkerPart(parts: Parts & { onStuck(): void }): Promise<Runn
 }
 
 async function listenPublicly({ config, queue, storages, log, metrics }: Parts): Promise<RunningServer[]> {
-  const planner = createPlanner(config)
+  const planner = createPlanner(config, await loadScripts(config))
   const handle = createGateway({ config, planner, queue, storage: storages.get, log, metrics, now: Date.now })
   const servers: RunningServer[] = []
   try {

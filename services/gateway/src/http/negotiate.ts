@@ -31,7 +31,7 @@ export function createNegotiation(negotiable: readonly Format[]): (accept: strin
       .mediaTypes(types)
       .filter(type => named.has(type))
       .map(type => type.slice('image/'.length) as Format)
-    const preference = formats.length === 0 ? noPreference : { formats, variant: formats[0] ?? '' }
+    const preference = formats.length === 0 ? noPreference : { formats, variant: formats.join(' ') }
     known.set(accept, preference)
     return preference
   }
