@@ -6,7 +6,7 @@ import type { Task } from './thread.ts'
 import { createThreads } from './threads.ts'
 import type { ImageLimits, ImagePool, Rendered, RenderRequest } from './types.ts'
 import { untilAborted } from './until-aborted.ts'
-import { prepareVips } from './vips.ts'
+import { limitLoaders, prepareVips } from './vips.ts'
 import { planWork } from './work.ts'
 
 export type ImagePoolOptions = {
@@ -24,6 +24,7 @@ export type ImagePoolOptions = {
 
 /** Starts the threads. From here on this process reads images from memory only, and only of the formats served. */
 export function createImagePool({ threads, limits, onStuck, hardLimitSeconds }: ImagePoolOptions): ImagePool {
+  limitLoaders()
   prepareVips()
   const pool = createThreads(threads)
   const slots = createBudget(threads)
