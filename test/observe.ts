@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import type { Part } from './cluster.ts'
-import { type Answer, get, metric } from './specs/client.ts'
+import { type Answer, get } from './specs/client.ts'
 
 /** What an answer comes to: `200`, or the status and the code of a refusal, as in `503 overloaded`. */
 export function resultOf({ status, headers, text }: Answer): string {
@@ -21,10 +21,10 @@ export async function readinessOf({ internalUrl }: Part): Promise<string> {
   return `${status} ${JSON.parse(text).status}`
 }
 
-/** Several gauges at one time. */
-export async function gauges(part: Part, names: string[]): Promise<Record<string, number>> {
-  const values = await Promise.all(names.map(name => metric(part, name)))
-  return Object.fromEntries(names.map((name, i) => [name, values[i] ?? Number.NaN]))
+/** Several gauges, read at one time. */
+export async function gauges({ internalUrl }: Part, names: string[]): Promise<Record<string, number>> {
+  const { text } = await get(`${internalUrl}/metrics`)
+  return Object.fromEntries(names.map(name => [name, Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1])]))
 }
 
 /** What only a bug writes. */

@@ -9,6 +9,8 @@ import { get, metric } from './client.ts'
 import { createSite } from './site.ts'
 
 const limit = { maxWaiting: 5 }
+/** One storage may keep as many originals waiting as there are threads. */
+const threads = 5
 const origin = await startOrigin()
 origin.put('/photos/cat.jpg', await photo(300, 200))
 const site = await createSite({})
@@ -23,11 +25,13 @@ describe.each(['embedded', 'distributed'] as const)('more misses than may wait (
     const headers = { 'Cache-Control': 'max-age=600' }
     const buckets = { photos: { storages, headers, transform: { kind: 'query' } } }
     if (mode === 'embedded') {
-      worker = gateway = stack.use(await startPart('serve', { server: { queue: limit }, buckets }))
+      worker = gateway = stack.use(await startPart('serve', { server: { queue: limit, worker: { threads } }, buckets }))
     } else {
       const { url } = stack.use(await startRedis())
-      gateway = stack.use(await startPart('gateway', withQueue({ server: {}, buckets }, url, limit)))
-      worker = stack.use(await startPart('worker', withQueue({ server: {}, buckets }, url, limit)))
+      gateway = stack.use(
+        await startPart('gateway', withQueue({ server: { worker: { threads } }, buckets }, url, limit)),
+      )
+      worker = stack.use(await startPart('worker', withQueue({ server: { worker: { threads } }, buckets }, url, limit)))
     }
   })
   afterAll(() => stack.disposeAsync())

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest'
+import { startPart, withQueue } from '../cluster.ts'
+import { photo } from '../fixtures/images.ts'
+import { readinessOf, resultOf, signsOfACrash } from '../observe.ts'
+import { startOrigin } from '../servers/origin.ts'
+import { startRedis } from '../servers/redis.ts'
+import { get } from '../specs/client.ts'
+import { createSite } from '../specs/site.ts'
+import { until, untilEqual } from '../until.ts'
+
+describe('a Redis', async () => {
+  const site = await createSite({})
+
+  it.each(['SIGKILL', 'SIGSTOP'] as const)(
+    'that is away by %s leaves hits and stored derivatives, refuses the rest, and is used again when it is back',
+    async signal => {
+      await using redis = await startRedis()
+      await using origin = await startOrigin()
+      for (const bucket of ['cached', 'stored']) origin.put(`/${bucket}/cat.jpg`, await photo(300, 200))
+      const store = await site.emptyStore()
+      const storages = { ...store.storages(), basic: origin.storage }
+      const bucket = { storages, transform: { kind: 'query' } }
+      const config = {
+        server: { cache: { ttl: 0 }, worker: { threads: 2 } },
+        buckets: { cached: { ...bucket, headers: { 'Cache-Control': 'max-age=600' } }, stored: bucket },
+      }
+      const shared = withQueue(config, redis.url, { lockDuration: 1_000, stalledInterval: 300 })
+      await using gateway = await startPart('gateway', shared)
+      await using worker = await startPart('worker', shared)
+      const at = (name: string) => get(`${gateway.url}/${name}`)
+      const kept = ['cached/cat.jpg?width=100', 'stored/cat.jpg?width=100']
+      for (const name of kept) expect(resultOf(await at(name))).toBe('200')
+      await untilEqual('derivatives in the store', store.count, 2)
+
+      origin.behave(request => (request.endsWith('/cat.jpg') ? 'hold' : 'answer'))
+      const waiting = [1, 2].map(width => at(`stored/cat.jpg?width=${width}`))
+      await until('the requests to wait', () => origin.held.length === 2)
+      await redis.kill(signal)
+
+      expect((await Promise.all(waiting)).map(resultOf)).toEqual(Array(2).fill('503 queue_unavailable'))
+      const [hit, stored] = await Promise.all(kept.map(at))
+      expect(hit && [resultOf(hit), hit.headers.get('x-mort-cache')]).toEqual(['200', 'hit'])
+      expect(stored && [resultOf(stored), stored.headers.get('x-mort-cache')]).toEqual(['200', null])
+      const miss = await at('stored/cat.jpg?width=3')
+      expect(resultOf(miss)).toBe('503 queue_unavailable')
+      expect(Number(miss.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+      expect(await Promise.all([gateway, worker].map(readinessOf))).toEqual(['503 unready', '503 unready'])
+
+      // What the worker had in hand ends while there is nobody to tell.
+      origin.release()
+      if (signal === 'SIGSTOP') await redis.kill('SIGCONT')
+      else await redis.restart()
+      for (const part of [gateway, worker]) await untilEqual('readiness', () => readinessOf(part), '200 ready')
+      const names = [1, 2, 3, 4, 5].map(width => `stored/cat.jpg?width=${width}`)
+      expect((await Promise.all(names.map(at))).map(resultOf)).toEqual(Array(5).fill('200'))
+      await Promise.all([gateway.stop(), worker.stop()])
+      for (const part of [gateway, worker]) {
+        expect([await part.ended, part.output()]).toEqual([0, expect.not.stringMatching(signsOfACrash)])
+      }
+    },
+  )
+})
