@@ -5,6 +5,11 @@ import type { NewObject } from './storage.ts'
 /** Bytes that move at once: large enough to keep a disk busy, small enough to share memory between many bodies. */
 export const chunkBytes = 256 * 1024
 
+/** Memory of its own that holds what was there before: it must be filled to the last byte before it is handed out. */
+export function bytesToFill(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+}
+
 /**
  * The body of a new object, piece by piece, and exactly `size` bytes of it. Throws `invalid_request` when there are
  * fewer or more, `cancelled` when the stream breaks off, and `signal.reason`. A stream is destroyed on every early end.

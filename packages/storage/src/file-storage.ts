@@ -4,12 +4,16 @@ import { resolve } from 'node:path'
 import { MortiseError } from '@mortise/errors'
 import { orAbort } from './abort.ts'
 import { readBody, withBody } from './body.ts'
-import { absentCodes, errorCode, fileError, fileEtag, type OpenFile, openFile, storedFile } from './file.ts'
+import { fileEtag, storedFile } from './file.ts'
+import { absentCodes, errorCode, fileError } from './file-error.ts'
 import { fromHeaders, type StoredHeaders } from './headers.ts'
 import { createPlaces, localPath, type Place } from './keys.ts'
+import type { FileHead } from './meta-head.ts'
+import { type OpenFile, openFile } from './open-file.ts'
 import { checkRange } from './range.ts'
 import { makeFolder, replaceFile } from './replace-file.ts'
 import type { ByteRange, NewObject, ObjectInfo, ObjectRef, Storage, StoredObject } from './storage.ts'
+import { storedBytes } from './stored-bytes.ts'
 
 export type FileStorageOptions = {
   /** An existing folder. Objects are at `rootPath/<bucket>/<pathPrefix>/<key>`. */
@@ -28,8 +32,10 @@ export type FileStorageOptions = {
 /** How one object lies in one file. */
 export type FileFormat = {
   kind: string
-  /** What stands in front of the bytes: how long it is, and which headers it holds. */
-  readHead(file: OpenFile, signal: AbortSignal): Promise<{ offset: number; headers: Record<string, unknown> }>
+  /** What an object says about itself is kept, so a reader who asks can find that it was torn. */
+  keepsHeaders: boolean
+  /** Absent: nothing stands in front of the bytes. */
+  readHead?(file: OpenFile, signal: AbortSignal): Promise<FileHead>
   /** What to write in front of the bytes, and the headers that a reader will find there. */
   writeHead(object: NewObject): { head: Uint8Array; headers: StoredHeaders }
 }
@@ -58,7 +64,8 @@ export function createFileStorage(options: FileStorageOptions, format: FileForma
     const path = localPath(root, at)
     if (at.folder) return orAbort(signal, () => putFolder(root, path, object, signal))
     const { head, headers } = format.writeHead(object)
-    const file = await orAbort(signal, () => replaceFile({ root, path, head, object, sync, signal }))
+    const durable = format.keepsHeaders ? (object.sync ?? sync) : sync
+    const file = await orAbort(signal, () => replaceFile({ root, path, head, object, sync: durable, signal }))
     return { ...fromHeaders(headers, at.key), size: object.size, etag: fileEtag(file), lastModified: file.mtime }
   }
 
@@ -96,19 +103,25 @@ async function openObject(
   const file = await openFile(path)
   if (!file) return null
   try {
-    const { offset, headers } = await format.readHead(file, signal)
+    const { offset, headers, start } = format.readHead ? await format.readHead(file, signal) : noHead
     // The last moment at which it is this function that closes the file.
     signal.throwIfAborted()
     const { stat } = file
     const size = Number(stat.size) - offset
     const info = { ...fromHeaders(headers, key), size, etag: fileEtag(stat), lastModified: stat.mtime }
-    return storedFile(file, { offset, info, ...(range ? { range } : {}), signal })
+    const opened = { info, ...(range ? { range } : {}), signal }
+    const isRead = start && start.length === Number(stat.size) && file.isUnchanged()
+    if (!isRead) return storedFile(file, { ...opened, offset })
+    await file.close()
+    return storedBytes(start.subarray(offset), opened)
   } catch (error) {
-    await file.handle.close()
+    await file.close()
     signal.throwIfAborted()
     throw fileError(error, path)
   }
 }
+
+const noHead: FileHead = { offset: 0, headers: {} }
 
 async function putFolder(root: string, path: string, object: NewObject, signal: AbortSignal): Promise<ObjectInfo> {
   if (object.size > 0) throw new MortiseError('invalid_request', `${path} is a folder and cannot hold bytes`)

@@ -33,9 +33,13 @@ export function fromHeaders(headers: Record<string, unknown>, key: string): Desc
     if (typeof value === 'string') described[field] = value
   }
   described.contentType ??= guessContentType(key)
-  const own = Object.entries(headers).flatMap(([name, value]) =>
-    name.startsWith(metadataPrefix) && typeof value === 'string' ? [[name.slice(metadataPrefix.length), value]] : [],
-  )
+  const own: [string, string][] = []
+  for (const name of Object.keys(headers)) {
+    const value = headers[name]
+    if (typeof value === 'string' && name.startsWith(metadataPrefix))
+      own.push([name.slice(metadataPrefix.length), value])
+  }
+  // Not by assignment: a name may be `__proto__`.
   described.metadata = Object.fromEntries(own)
   return described
 }

@@ -17,15 +17,15 @@ export type Place = {
  * Throws `invalid_config` for a prefix or bucket that breaks the same rules.
  */
 export function createPlaces({ bucket, pathPrefix = '' }: { bucket?: string; pathPrefix?: string }) {
-  const prefix = orInvalidConfig(() => segmentsOf(pathPrefix))
+  const prefix = orInvalidConfig(() => checked(pathPrefix))
   const fixed = bucket ? orInvalidConfig(() => checkContainer(bucket)) : undefined
 
   return ({ bucket: ownBucket, key }: ObjectRef): Place => {
     if (!key.startsWith('/')) throw invalid(key, 'does not begin with a slash')
-    const segments = segmentsOf(key)
-    if (segments.length === 0) throw invalid(key, 'is empty')
+    const own = checked(key)
+    if (own === '') throw invalid(key, 'is empty')
     const folder = key.endsWith('/')
-    const full = [...prefix, ...segments].join('/') + (folder ? '/' : '')
+    const full = (prefix === '' ? own : `${prefix}/${own}`) + (folder ? '/' : '')
     if (Buffer.byteLength(full) > maxKeyBytes) throw invalid(key, `has more than ${maxKeyBytes} bytes`)
     return { container: fixed ?? checkContainer(ownBucket), key: full, folder }
   }
@@ -36,13 +36,13 @@ export function createPlaces({ bucket, pathPrefix = '' }: { bucket?: string; pat
  * can only have been put there by the operator (no request makes one) and is followed.
  */
 export function localPath(root: string, { container, key }: Place): string {
-  for (const segment of key.split('/')) {
-    if (Buffer.byteLength(segment) > maxNameBytes)
-      throw invalid(key, `has a segment of more than ${maxNameBytes} bytes`)
+  // Most keys are shorter than a name may be, and so are all of their segments.
+  if (Buffer.byteLength(key) > maxNameBytes && key.split('/').some(isLong)) {
+    throw invalid(key, `has a segment of more than ${maxNameBytes} bytes`)
   }
-  const folder = join(root, container)
+  const folder = join(root, container) + sep
   const path = join(folder, key)
-  if (!path.startsWith(folder + sep)) throw invalid(key, 'lies outside its container')
+  if (!path.startsWith(folder)) throw invalid(key, 'lies outside its container')
   return path
 }
 
@@ -52,22 +52,24 @@ const maxKeyBytes = 1024
 /** NAME_MAX of every usual file system. */
 const maxNameBytes = 255
 
-function segmentsOf(text: string): string[] {
+/** The segments of a text with single slashes between them and none at the ends. */
+function checked(text: string): string {
   if (!text.isWellFormed()) throw invalid(text, 'is not well-formed text')
   if (text.includes('\0') || text.includes('\\')) throw invalid(text, 'contains a NUL or a backslash')
-  const segments = text.split('/').filter(segment => segment !== '')
-  if (segments.some(isDots)) throw invalid(text, 'contains a "." or ".." segment')
-  return segments
+  if (dotSegment.test(text)) throw invalid(text, 'contains a "." or ".." segment')
+  const single = text.replace(/\/{2,}/g, '/')
+  return single.slice(single.startsWith('/') ? 1 : 0, single.length > 1 && single.endsWith('/') ? -1 : undefined)
 }
 
 function checkContainer(name: string): string {
-  const [only, ...more] = segmentsOf(name)
-  if (only !== name || more.length > 0) throw invalid(name, 'is no bucket name')
-  if (Buffer.byteLength(name) > maxNameBytes) throw invalid(name, `has more than ${maxNameBytes} bytes`)
+  if (name === '' || name.includes('/') || checked(name) !== name) throw invalid(name, 'is no bucket name')
+  if (isLong(name)) throw invalid(name, `has more than ${maxNameBytes} bytes`)
   return name
 }
 
-const isDots = (segment: string) => segment === '.' || segment === '..'
+const dotSegment = /(?:^|\/)\.\.?(?:\/|$)/
+
+const isLong = (segment: string) => Buffer.byteLength(segment) > maxNameBytes
 
 /** The text is cut: it comes from outside and goes to a log. */
 function invalid(text: string, why: string): MortiseError {

@@ -16,6 +16,7 @@ export function createLocalMetaStorage(
   const configured = configuredHeaders(options.headers)
   return createFileStorage(options, {
     kind: 'local-meta',
+    keepsHeaders: true,
     readHead: readMetaHead,
     writeHead(object) {
       const headers = { ...toHeaders(object), ...configured }

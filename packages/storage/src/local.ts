@@ -9,7 +9,7 @@ import type { Storage } from './storage.ts'
 export function createLocalStorage(options: FileStorageOptions): Storage {
   return createFileStorage(options, {
     kind: 'local',
-    readHead: async () => ({ offset: 0, headers: {} }),
+    keepsHeaders: false,
     writeHead(object) {
       // For the same answer to a bad header as from every other kind.
       toHeaders(object)

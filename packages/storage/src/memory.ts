@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { Readable } from 'node:stream'
 import { MortiseError } from '@mortise/errors'
-import { asError, chunkBytes, readBody, withBody } from './body.ts'
+import { readBody, withBody } from './body.ts'
 import { fromHeaders, toHeaders } from './headers.ts'
 import { createPlaces } from './keys.ts'
-import { checkRange, resolveRange } from './range.ts'
-import type { ByteRange, NewObject, ObjectInfo, ObjectRef, Storage, StoredObject } from './storage.ts'
+import { checkRange } from './range.ts'
+import type { NewObject, ObjectInfo, ObjectRef, Storage } from './storage.ts'
+import { storedBytes } from './stored-bytes.ts'
 
 /**
  * Objects in this process, for tests and trials. `maxBytes` bounds bodies, metadata and keys together, bodies that are
@@ -54,7 +54,7 @@ export function createMemoryStorage({ maxBytes }: { maxBytes: number }): Storage
       signal.throwIfAborted()
       if (range) checkRange(range)
       const found = objects.get(nameOf(ref).name)
-      return found ? storedBytes(found.bytes, found.info, range, signal) : null
+      return found ? storedBytes(found.bytes, { info: found.info, ...(range ? { range } : {}), signal }) : null
     },
     async head(ref, signal) {
       signal.throwIfAborted()
@@ -81,59 +81,4 @@ async function collect(object: NewObject, signal: AbortSignal): Promise<Uint8Arr
     at += chunk.length
   }
   return bytes
-}
-
-function storedBytes(
-  all: Uint8Array,
-  info: ObjectInfo,
-  range: ByteRange | undefined,
-  signal: AbortSignal,
-): StoredObject {
-  const span = range && resolveRange(range, all.length)
-  const bytes = span ? all.subarray(span.start, span.end + 1) : all
-  let stream: Readable | undefined
-  let taken = false
-  const take = () => {
-    if (taken) throw new MortiseError('internal', 'an object was opened once and read twice')
-    taken = true
-  }
-  return {
-    info,
-    ...(span ? { range: span } : {}),
-    stream() {
-      take()
-      stream = streamBytes(bytes, signal)
-      return stream
-    },
-    async bytes(limit) {
-      take()
-      signal.throwIfAborted()
-      if (bytes.length > limit) throw new MortiseError('too_large', `${bytes.length} bytes, allowed are ${limit}`)
-      // A copy: the caller may transfer its buffer to a thread, which takes the bytes away here.
-      return bytes.slice() as Uint8Array<ArrayBuffer>
-    },
-    async [Symbol.asyncDispose]() {
-      stream?.destroy()
-    },
-  }
-}
-
-function streamBytes(bytes: Uint8Array, signal: AbortSignal): Readable {
-  let at = 0
-  const onAbort = () => stream.destroy(asError(signal.reason))
-  const stream = new Readable({
-    highWaterMark: chunkBytes,
-    read() {
-      const chunk = bytes.subarray(at, at + chunkBytes)
-      at += chunk.length
-      this.push(chunk.length > 0 ? Buffer.from(chunk) : null)
-    },
-    destroy(error, done) {
-      signal.removeEventListener('abort', onAbort)
-      done(error)
-    },
-  })
-  signal.addEventListener('abort', onAbort, { once: true })
-  if (signal.aborted) onAbort()
-  return stream
 }

@@ -1,43 +1,55 @@
-import { decode, encode } from '@msgpack/msgpack'
-import { type OpenFile, readFully } from './file.ts'
+import { Decoder, Encoder } from '@msgpack/msgpack'
 import type { StoredHeaders } from './headers.ts'
+import type { OpenFile } from './open-file.ts'
 
 /** The head of a file: three magic bytes, the length of the map in four bytes (little endian), a MessagePack map. */
 export function printMetaHead(headers: StoredHeaders): Uint8Array {
-  const map = encode(headers, { sortKeys: true })
-  const head = Buffer.alloc(fixedBytes + map.length)
+  const map = encoder.encode(headers)
+  const head = Buffer.allocUnsafe(fixedBytes + map.length)
   head.set(magic)
   head.writeUInt32LE(map.length, magic.length)
   head.set(map, fixedBytes)
   return head
 }
 
+/** What stands in front of the bytes of an object: how long it is, and which headers it holds. */
+export type FileHead = {
+  offset: number
+  headers: Record<string, unknown>
+  /** What was read of the file to find that out, from its first byte on. */
+  start?: Uint8Array
+}
+
 /** What a file begins with. A file without a head, or with one that makes no sense, is a plain file: it has none. */
-export async function readMetaHead(
-  file: OpenFile,
-  signal: AbortSignal,
-): Promise<{ offset: number; headers: Record<string, unknown> }> {
-  const plain = { offset: 0, headers: {} }
+export async function readMetaHead(file: OpenFile, signal: AbortSignal): Promise<FileHead> {
   const size = Number(file.stat.size)
-  if (size < fixedBytes) return plain
-  // Nearly every head fits the first read.
-  let start = Buffer.allocUnsafe(Math.min(size, firstReadBytes))
-  await readFully(file, start, 0, signal)
+  if (size < fixedBytes) return { offset: 0, headers: {} }
+  let start = Buffer.allocUnsafeSlow(size <= smallFileBytes ? size : firstReadBytes)
+  await file.read(start, 0, signal)
+  const plain = { offset: 0, headers: {}, start }
   if (!magic.equals(start.subarray(0, magic.length))) return plain
   const end = fixedBytes + start.readUInt32LE(magic.length)
   if (end > size || end > maxHeadBytes) return plain
   if (end > start.length) {
-    start = Buffer.allocUnsafe(end)
-    await readFully(file, start, 0, signal)
+    start = Buffer.allocUnsafeSlow(end)
+    await file.read(start, 0, signal)
   }
   const headers = readMap(start.subarray(fixedBytes, end))
-  return headers ? { offset: end, headers } : plain
+  return headers ? { offset: end, headers, start } : plain
 }
+
+const encoder = new Encoder({ sortKeys: true })
+
+const decoder = new Decoder()
 
 const magic = Buffer.from([0x12, 0x34, 0x01])
 
 const fixedBytes = magic.length + 4
 
+/** A file of this size is read whole: its body then costs a copy instead of a second read. */
+const smallFileBytes = 64 * 1024
+
+/** Nearly every head fits into this. */
 const firstReadBytes = 4096
 
 /** The map holds request headers of an uploader, and no HTTP server accepts this much of them. */
@@ -45,7 +57,7 @@ const maxHeadBytes = 1024 * 1024
 
 function readMap(bytes: Uint8Array): Record<string, unknown> | null {
   try {
-    const value = decode(bytes)
+    const value = decoder.decode(bytes)
     const isMap = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
     return isMap ? (value as Record<string, unknown>) : null
   } catch {

@@ -1,9 +1,12 @@
 import type { ObjectInfo } from './storage.ts'
 
 /**
- * What is written beside a derivative. Derivatives that mort stored have only the sizes; they are served as they are.
+ * What is written beside a derivative. Derivatives that mort stored have only width and height; they are served as they
+ * are.
  */
 export type DerivativeRecord = {
+  /** Bytes of the body; see `isWhole`. */
+  size?: number
   /** px; undefined when not recorded. */
   width?: number
   height?: number
@@ -18,6 +21,7 @@ export type DerivativeRecord = {
 }
 
 const names = {
+  size: 'mortise-size',
   width: 'public-width',
   height: 'public-height',
   plan: 'mortise-plan',
@@ -29,6 +33,7 @@ const names = {
 /** The record as user metadata of the stored object. */
 export function writeRecord(record: Required<DerivativeRecord>): Record<string, string> {
   return {
+    [names.size]: String(record.size),
     [names.width]: String(record.width),
     [names.height]: String(record.height),
     [names.plan]: record.plan,
@@ -41,7 +46,7 @@ export function writeRecord(record: Required<DerivativeRecord>): Record<string, 
 /** Reads it back; nonsense reads as absent. */
 export function readRecord({ metadata }: Pick<ObjectInfo, 'metadata'>): DerivativeRecord {
   const record: DerivativeRecord = {}
-  for (const name of ['width', 'height', 'modified'] as const) {
+  for (const name of ['size', 'width', 'height', 'modified'] as const) {
     const value = Number(metadata[names[name]])
     if (Number.isSafeInteger(value) && value > 0) record[name] = value
   }
@@ -50,6 +55,15 @@ export function readRecord({ metadata }: Pick<ObjectInfo, 'metadata'>): Derivati
     if (text) record[name] = text
   }
   return record
+}
+
+/**
+ * Whether a stored derivative has all of its bytes. They are stored without waiting for the disk, so a power cut may
+ * leave a shorter file, or one of nothing; either counts as absent and is made again.
+ */
+export function isWhole(info: Pick<ObjectInfo, 'size' | 'metadata'>): boolean {
+  const { size = info.size } = readRecord(info)
+  return info.size > 0 && info.size === size
 }
 
 /** User metadata that is for clients: what Mortise keeps for itself is left out. */

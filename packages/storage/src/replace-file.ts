@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import type { BigIntStats } from 'node:fs'
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { type BigIntStats, close, fdatasync, fstat, mkdir, open, rename, stat, unlink } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { MortiseError } from '@mortise/errors'
-import { readBody } from './body.ts'
-import { errorCode, fileError } from './file.ts'
+import { errorCode, fileError } from './file-error.ts'
 import type { NewObject } from './storage.ts'
+import { writeObject } from './write-object.ts'
 
 export type Replacement = {
   /** Folders are made below it, never itself: a volume that is not mounted must not be written beside. */
@@ -23,22 +23,19 @@ export type Replacement = {
  * Puts a whole file in the place of an old one or of nothing: written beside it, then renamed. Until the rename the
  * old file is untouched, and a failure takes the new one away. Returns what the new file looks like.
  */
-export async function replaceFile({ root, path, head, object, sync, signal }: Replacement): Promise<BigIntStats> {
+export async function replaceFile(replacement: Replacement): Promise<BigIntStats> {
+  const { root, path, signal } = replacement
   const temporary = join(dirname(path), temporaryName())
-  let handle: FileHandle | undefined
+  let made = false
   try {
-    handle = await createFile(root, temporary)
-    if (head.length > 0) await handle.writeFile(head)
-    for await (const chunk of readBody(object, signal)) await handle.writeFile(chunk)
-    if (sync) await handle.datasync()
-    const written = await handle.stat({ bigint: true })
-    await handle.close()
+    const fd = await createFile(root, temporary)
+    made = true
+    const written = await fillFile(fd, replacement)
     signal.throwIfAborted()
-    await rename(temporary, path)
+    await calls.rename(temporary, path)
     return written
   } catch (error) {
-    await handle?.close().catch(() => {})
-    if (handle) await rm(temporary, { force: true }).catch(() => {})
+    if (made) await calls.unlink(temporary).catch(() => {})
     signal.throwIfAborted()
     throw fileError(error, path)
   }
@@ -46,22 +43,53 @@ export async function replaceFile({ root, path, head, object, sync, signal }: Re
 
 /** Makes a folder and those above it, up to a root that must be there. */
 export async function makeFolder(root: string, folder: string): Promise<void> {
-  const found = await stat(root).catch(() => null)
+  const found = await calls.stat(root).catch(() => null)
   if (!found?.isDirectory()) throw new MortiseError('storage_unavailable', `the root folder ${root} is not there`)
-  await mkdir(folder, { recursive: true })
+  await calls.mkdir(folder, { recursive: true })
+}
+
+const calls = {
+  open: promisify(open),
+  fdatasync: promisify(fdatasync),
+  fstat: promisify(fstat),
+  close: promisify(close),
+  rename: promisify(rename),
+  unlink: promisify(unlink),
+  stat: promisify(stat),
+  mkdir: promisify(mkdir),
 }
 
 /** Beside the target, to be on its file system. Keys with a backslash are refused, so no key can ever name it. */
 function temporaryName(): string {
-  return `\\${randomBytes(12).toString('hex')}`
+  made = (made + 1) % 2 ** 32
+  return `\\${processName}${made.toString(16).padStart(8, '0')}`
 }
 
-async function createFile(root: string, path: string): Promise<FileHandle> {
+const processName = randomBytes(8).toString('hex')
+
+let made = 0
+
+async function createFile(root: string, path: string): Promise<number> {
   try {
-    return await open(path, 'wx')
+    return await calls.open(path, 'wx')
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error
     await makeFolder(root, dirname(path))
-    return await open(path, 'wx')
+    return await calls.open(path, 'wx')
   }
+}
+
+/** Writes and closes, on every end. NFS sends what was written when it is asked for its state or closed: both may wait. */
+async function fillFile(fd: number, { head, object, sync, signal }: Replacement): Promise<BigIntStats> {
+  let written: BigIntStats
+  try {
+    await writeObject(fd, head, object, signal)
+    if (sync) await calls.fdatasync(fd)
+    written = await calls.fstat(fd, { bigint: true })
+  } catch (error) {
+    await calls.close(fd).catch(() => {})
+    throw error
+  }
+  await calls.close(fd)
+  return written
 }

@@ -57,6 +57,11 @@ export type NewObject = {
   contentLanguage?: string
   contentDisposition?: string
   metadata?: Record<string, string>
+  /**
+   * Absent: the storage's own setting. `false`: a power cut may lose or tear this object, because it can be made again.
+   * For kinds that write files; one that keeps no metadata, by which a torn object is found out, takes no notice.
+   */
+  sync?: boolean
 }
 
 /**
@@ -81,4 +86,9 @@ export type Storage = AsyncDisposable & {
   delete(ref: ObjectRef, signal: AbortSignal): Promise<void>
   /** Throws `storage_unavailable` when the backend cannot be used now; for readiness. */
   ping(signal: AbortSignal): Promise<void>
+}
+
+/** What calls itself an image. As in mort, nothing else is an original. */
+export function isImage({ contentType }: Pick<ObjectInfo, 'contentType'>): boolean {
+  return contentType?.includes('image/') ?? false
 }
