@@ -7,6 +7,8 @@ import { aborted, made, plan, recorder, testQueue, textOf, wait } from '@mortise
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { createKeys } from '../packages/queue/src/bullmq/keys.ts'
+import { look } from '../packages/queue/src/bullmq/look.ts'
 import { type RedisServer, startRedis } from './servers/redis.ts'
 
 let redis: RedisServer
@@ -122,6 +124,23 @@ describe('bullmq queue', () => {
     await job?.remove()
     await queue.consume(async () => made('again'), { concurrency: 1 })
     expect(textOf(await submitted)).toBe('again')
+  })
+
+  it('finds the outcome of a job that was tried again, not the reason of the first try', async () => {
+    const options = optionsFor(redis)
+    await using queue = createBullQueue(options)
+    let runs = 0
+    const flaky = async () => {
+      if (++runs === 1) throw new MortiseError('storage_unavailable', 'not yet')
+      return made('x')
+    }
+    await queue.consume(flaky, { concurrency: 1 })
+    expect(textOf(await queue.submit(plan(1), wait()))).toBe('x')
+    await using client = connect()
+    await using raw = openRaw(options)
+    const [job] = await raw.queue.getJobs(['completed'])
+    const [seen] = await look(client, createKeys(options.prefix), [job?.id ?? ''])
+    expect(seen).toMatchObject({ state: 'ended', outcome: { ok: true } })
   })
 
   it('ends a job whose data it cannot read, and goes on', async () => {

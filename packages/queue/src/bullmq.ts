@@ -2,8 +2,8 @@ import { MortiseError } from '@mortise/errors'
 import { type Client, connectPatient, type RedisTarget } from './bullmq/connect.ts'
 import { type Crew, createCrew } from './bullmq/crew.ts'
 import { createKeys } from './bullmq/keys.ts'
-import { createPresence } from './bullmq/presence.ts'
 import { createSubmitter, type Submitter } from './bullmq/submitter.ts'
+import { createSubscriptions } from './bullmq/subscriptions.ts'
 import type { ConsumeOptions, Consumer, JobHandler, JobQueue, QueueStats } from './queue.ts'
 
 export type BullQueueOptions = {
@@ -27,48 +27,40 @@ export type BullQueueOptions = {
 }
 
 /**
- * The queue of several processes, on BullMQ. Connections are made when they are needed: a process that only submits has
- * three (commands, events and the one that events copy), one that only consumes has three (commands, blocking reads,
- * withdrawals).
+ * The queue of several processes, on BullMQ. Connections are made when they are needed: a process that submits has two
+ * (commands, messages), one that consumes has three (commands, blocking reads, messages); the messages of both come on one.
  */
 export function createBullQueue(options: BullQueueOptions): JobQueue {
   const { connection: target, maxWaiting, attempts } = options
   const keys = createKeys(options.prefix)
   const onError = seldom(options.onError ?? (() => undefined))
   const crews = new Set<Crew>()
+  const subscriptions = createSubscriptions(target, onError)
   let shared: Client | undefined
-  let withdrawals: Client | undefined
   let submitter: Submitter | undefined
   let closing: Promise<void> | undefined
 
-  function patient(): Client {
-    shared ??= connectPatient(target, onError)
-    return shared
-  }
-
   function submitting(): Submitter {
     if (closing) throw new MortiseError('queue_unavailable', 'the queue is closed')
-    submitter ??= createSubmitter({ target, keys, patient, maxWaiting, attempts, onError })
+    submitter ??= createSubmitter({ target, keys, subscriptions, maxWaiting, attempts, onError })
     return submitter
   }
 
-  /** One subscription for all crews of the process. It is renewed after a reconnection. */
-  function hearWithdrawals() {
-    if (withdrawals) return
-    withdrawals = connectPatient(target, onError)
-    withdrawals.on('message', (_channel: string, jobId: string) => {
-      for (const crew of crews) crew.cancel(jobId)
-    })
-    withdrawals.subscribe(keys.cancel).catch(onError)
+  /** Withdrawals are for all crews of the process. */
+  function consuming(): Client {
+    if (shared) return shared
+    const withdraw = (jobId: Buffer) => {
+      for (const crew of crews) crew.cancel(jobId.toString())
+    }
+    subscriptions.hear(keys.cancel, withdraw).catch(onError)
+    shared = connectPatient(target, onError)
+    return shared
   }
 
   async function consume(handler: JobHandler, { concurrency }: ConsumeOptions): Promise<Consumer> {
     if (closing) throw new MortiseError('queue_unavailable', 'the queue is closed')
-    hearWithdrawals()
-    const redis = patient()
-    const presence = createPresence(redis, keys)
     const onClosed = () => crews.delete(crew)
-    const crew: Crew = createCrew({ ...options, redis, keys, presence, handler, concurrency, onError, onClosed })
+    const crew: Crew = createCrew({ ...options, redis: consuming(), keys, handler, concurrency, onError, onClosed })
     crews.add(crew)
     return crew
   }
@@ -79,7 +71,8 @@ export function createBullQueue(options: BullQueueOptions): JobQueue {
 
   async function closeAll() {
     await Promise.all([submitter?.close(), ...[...crews].map(crew => crew.close(0))])
-    for (const client of [shared, withdrawals]) client?.disconnect()
+    subscriptions.close()
+    shared?.disconnect()
   }
 
   const close = () => (closing ??= closeAll())

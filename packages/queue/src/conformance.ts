@@ -351,6 +351,22 @@ export function testQueue(name: string, create: (options: BenchOptions) => Promi
         job.finish({ ok: false, failure })
       })
 
+      it('keeps to an answer, whatever the job ends with right after it', async () => {
+        const { gateway, worker } = await open()
+        const queue = await gateway()
+        const failure = { code: 'storage_unavailable', message: 'not stored' } as const
+        await (await worker()).consume(
+          async (job, context) => {
+            context.answer(made(job.plan.id))
+            return { ok: false, failure }
+          },
+          { concurrency: 8 },
+        )
+        const plans = Array.from({ length: 100 }, (_, i) => i)
+        const outcomes = await Promise.all(plans.map(i => submit(queue, i)))
+        expect(outcomes.map(textOf)).toEqual(plans.map(i => plan(i).id))
+      })
+
       it('takes the first answer only', async () => {
         const { gateway, worker } = await open()
         const job = recorder()

@@ -49,7 +49,7 @@ function connect(
   const shared = { ...options, connectTimeout: 5_000, ...(tls ? { tls: {} } : {}), ...credentials(username, password) }
   const client =
     target.type === 'redis'
-      ? new Redis({ ...shared, host, port, db, retryStrategy: reconnectDelay, enableOfflineQueue })
+      ? new GatheringRedis({ ...shared, host, port, db, retryStrategy: reconnectDelay, enableOfflineQueue })
       : new Cluster(
           target.nodes.map(({ host, port }) => ({ host, port })),
           {
@@ -61,6 +61,18 @@ function connect(
         )
   client.on('error', onError)
   return client
+}
+
+/** Writes to the socket once for all that is sent in one turn of the event loop, in its order. */
+class GatheringRedis extends Redis {
+  override sendCommand(...args: Parameters<Redis['sendCommand']>) {
+    const { status, stream } = this
+    if (status === 'ready' && stream.writableCorked === 0) {
+      stream.cork()
+      setImmediate(() => stream.uncork())
+    }
+    return super.sendCommand(...args)
+  }
 }
 
 function credentials(username: string | undefined, password: string | undefined) {

@@ -1,13 +1,19 @@
 import { MortiseError } from '@mortise/errors'
-import { Worker } from 'bullmq'
+import { type Job as BullJob, Worker } from 'bullmq'
 import { abortedMs } from '../attempt.ts'
 import type { Consumer } from '../queue.ts'
 import { within } from '../within.ts'
+import { createDeaths } from './deaths.ts'
+import { createErrands } from './errands.ts'
 import { createFloor } from './floor.ts'
 import { queueName } from './keys.ts'
+import { createLeanBackend } from './lean-backend.ts'
+import { createPost } from './post.ts'
+import { createPresence } from './presence.ts'
 import { type Hand, type TurnOptions, takeTurn } from './turn.ts'
+import type { WireOutcome } from './wire.ts'
 
-export type CrewOptions = Omit<TurnOptions, 'floor'> & {
+export type CrewOptions = Omit<TurnOptions, 'floor' | 'presence' | 'post' | 'deaths'> & {
   concurrency: number
   /** ms after which a job of a worker that is not heard of any more may be given to another. */
   lockDuration: number
@@ -26,40 +32,51 @@ const earlyMs = 5_000
 const maxEarly = 1_000
 /** How long Redis may take to let go, at the end of a drain. */
 const farewellMs = 2_500
+/** Jobs that ended stay this long (s), and so many of them, for those who look because they heard nothing. */
+const retention = { age: 60, count: 1_000 }
 /** Turns count deaths themselves, to leave the reason as data; this only catches what comes back in spite of that. */
 const maxStalledCount = 10
 
 export function createCrew(options: CrewOptions): Crew {
   const { redis, keys, concurrency, lockDuration, stalledInterval, onError, onClosed } = options
   const hands = new Set<Hand>()
-  const floor = createFloor()
+  const answered = new WeakSet<BullJob>()
+  const errands = createErrands(onError)
+  const post = createPost(redis, keys)
+  const deaths = createDeaths(redis, keys)
+  const turn = { ...options, post, deaths, presence: createPresence(redis, keys), floor: createFloor() }
   const early = new Map<string, number>()
-  const worker = new Worker(queueName, (job, token = '', _signal) => work(job, token), {
-    connection: redis,
-    prefix: keys.prefix,
-    concurrency,
-    lockDuration,
-    stalledInterval,
-    maxStalledCount,
-    runRetryDelay: 1_000,
-  })
+  const settings = { concurrency, lockDuration, stalledInterval, maxStalledCount, runRetryDelay: 1_000 }
+  const retained = { removeOnComplete: retention, removeOnFail: retention }
+  const worker = new Worker<unknown, WireOutcome>(
+    queueName,
+    (job, token = '') => work(job, token),
+    { connection: redis, prefix: keys.prefix, ...settings, ...retained },
+    createLeanBackend(redis),
+  )
   worker.on('error', onError)
+  // Only now: who is told that the job has ended and submits its plan again gets a job of his own.
+  worker.on('completed', (job, wire) => {
+    if (!answered.has(job)) errands.run(() => post.end(job.id ?? '', wire))
+  })
   worker.on('lockRenewalFailed', ids => {
     for (const hand of hands) if (ids.includes(hand.jobId)) lose(hand)
   })
   let closing: Promise<void> | undefined
 
-  async function work(job: Parameters<typeof takeTurn>[0], token: string) {
+  async function work(job: BullJob, token: string) {
     const jobId = job.id ?? ''
     const givenUp = Promise.withResolvers<{ error: unknown }>()
-    const hand: Hand = { jobId, abort: new AbortController(), fate: 'goes on', answered: false, givenUp }
+    const abort = new AbortController()
+    const hand: Hand = { jobId, abort, fate: 'goes on', answered: false, tally: 'none', givenUp }
     hands.add(hand)
     if (Date.now() - (early.get(jobId) ?? 0) < earlyMs) hand.fate = 'withdrawn'
     early.delete(jobId)
     try {
-      return await takeTurn(job, token, hand, { ...options, floor })
+      return await takeTurn(job, token, hand, turn)
     } finally {
       hands.delete(hand)
+      if (hand.answered) answered.add(job)
     }
   }
 
@@ -71,7 +88,7 @@ export function createCrew(options: CrewOptions): Crew {
 
   /** Redis was away for longer than the lock lasts. This worker lives, so that does not count towards poison. */
   function lose(hand: Hand) {
-    if (hand.fate !== 'lost') redis.eval(acquit, 1, keys.job(hand.jobId)).catch(onError)
+    if (hand.fate !== 'lost') deaths.acquit(hand.jobId, hand.tally === 'none').catch(onError)
     stop(hand, 'lost', 'the job was given to another worker')
     hand.fate = 'lost'
   }
@@ -86,7 +103,10 @@ export function createCrew(options: CrewOptions): Crew {
   }
 
   async function drain(graceMs: number) {
-    const closed = worker.close().catch(onError)
+    const closed = worker
+      .close()
+      .catch(onError)
+      .then(() => errands.done())
     if (await within(closed, graceMs)) return
     for (const hand of hands) stop(hand, 'handed back', 'the worker is closing')
     if (await within(closed, abortedMs)) return
@@ -106,6 +126,3 @@ export function createCrew(options: CrewOptions): Crew {
     [Symbol.asyncDispose]: () => close(0),
   }
 }
-
-/** KEYS job. The count of stalls goes down, if the job is still there. */
-const acquit = `if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'stc', -1) end`

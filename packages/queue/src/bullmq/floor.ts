@@ -1,5 +1,7 @@
 /** Where a worker's jobs run: together, or one of them alone. */
 export type Floor = {
+  /** Whether `share` lets in at once. */
+  readonly open: boolean
   /** Waits until nobody runs alone or has asked to. Disposing leaves. */
   share(): Promise<Disposable>
   /** Waits until nobody runs, and keeps others out. */
@@ -34,5 +36,11 @@ export function createFloor(): Floor {
     return promise
   }
 
-  return { share: () => ask(false), alone: () => ask(true) }
+  return {
+    get open() {
+      return line.length === 0 && !taken
+    },
+    share: () => ask(false),
+    alone: () => ask(true),
+  }
 }

@@ -15,14 +15,14 @@ export function createKeys(prefix: string) {
     prefix: tagged,
     /** A job of BullMQ: a hash. */
     job: (jobId: string) => `${tagged}:${queueName}:${jobId}`,
-    /** BullMQ's stream of what happens to jobs. */
-    events: `${tagged}:${queueName}:events`,
-    /** Who waits for a plan: a sorted set of flights by deadline. Expires. */
+    /** Who waits for a plan: a sorted set of flights by deadline, each `<process>.<number>`. Expires. */
     waiters: (planId: string) => `${tagged}:waiters:${planId}`,
     /** The body that a job answered with. Expires. */
     bytes: (jobId: string) => `${tagged}:bytes:${jobId}`,
     /** A plan that took its workers down. Expires. */
     poison: (planId: string) => `${tagged}:poison:${planId}`,
+    /** Before a process's id: the channel on which it hears what it waits for. */
+    inbox: `${tagged}:inbox:`,
     /** The channel on which the last waiter to leave tells the worker, with the job's id. */
     cancel: `${tagged}:cancel`,
   }

@@ -1,21 +1,13 @@
 import { MortiseError } from '@mortise/errors'
-import { Queue, QueueEvents } from 'bullmq'
+import { Queue } from 'bullmq'
 import { within } from '../within.ts'
 import { type Client, commandMs, connectPrompt, type RedisTarget } from './connect.ts'
 import { type Keys, queueName } from './keys.ts'
 
-/** What is heard about jobs, of all processes. What has been reported may be doubled or lost. */
-export type Listener = {
-  progress(jobId: string, data: unknown): void
-  completed(jobId: string, returned: unknown): void
-  failed(jobId: string): void
-  removed(jobId: string): void
-}
-
-/** The submitting side's end of Redis: a client that answers within a second or fails, the queue on it, its events. */
+/** The submitting side's end of Redis: a client that answers within a second or fails, and the queue on it. */
 export type Link = {
   readonly client: Client
-  /** The queue, when commands can be sent and events are heard; rejects with `queue_unavailable` within about a second. */
+  /** The queue, when commands can be sent; rejects with `queue_unavailable` within about a second. */
   ready(): Promise<Queue>
   /** Lets go of everything, also of a Redis that does not answer. */
   close(): Promise<void>
@@ -24,54 +16,39 @@ export type Link = {
 export type LinkOptions = {
   target: RedisTarget
   keys: Keys
-  /** The connection that is copied for the events; somebody else closes it. */
-  patient: () => Client
-  listener: Listener
+  /** Called once; the first `ready` waits a while for it, so that the first answers are heard. */
+  listen: () => Promise<void>
   onError: (error: unknown) => void
 }
 
-/** BullMQ trims its stream of events to about this many. */
-const maxEvents = 10_000
-const eventsBlockMs = 5_000
+/** BullMQ writes down what happens to jobs, and nobody here reads it: about this many entries are kept. */
+const maxEvents = 100
 
-export function createLink({ target, keys, patient, listener, onError }: LinkOptions): Link {
+export function createLink({ target, keys, listen, onError }: LinkOptions): Link {
   const client = connectPrompt(target, onError)
+  let heard: Promise<void> | undefined
   let queue: Queue | undefined
-  let events: QueueEvents | undefined
   let opening: Promise<Queue> | undefined
 
   async function open(): Promise<Queue> {
+    heard ??= listen().catch(onError)
     if (client.status !== 'ready') await connected(client)
+    if (!queue) await within(heard, commandMs)
     // Waits for nothing at its start, because what fails there would fail for ever.
-    const streams = { events: { maxLen: maxEvents } }
     queue ??= new Queue(queueName, {
       connection: client,
       prefix: keys.prefix,
       skipVersionCheck: true,
       skipWaitingForReady: true,
-      streams,
+      streams: { events: { maxLen: maxEvents } },
     }).on('error', onError)
-    events ??= await listen()
     return queue
-  }
-
-  /** From a known event on: a reader that starts at "now" loses what happens between two of its reads. */
-  async function listen(): Promise<QueueEvents> {
-    const [last] = await client.xrevrange(keys.events, '+', '-', 'COUNT', 1)
-    const { prefix } = keys
-    const lastEventId = last?.[0] ?? '0-0'
-    return new QueueEvents(queueName, { connection: patient(), prefix, lastEventId, blockingTimeout: eventsBlockMs })
-      .on('error', onError)
-      .on('progress', ({ jobId, data }) => listener.progress(jobId, data))
-      .on('completed', ({ jobId, returnvalue }) => listener.completed(jobId, returnvalue))
-      .on('failed', ({ jobId }) => listener.failed(jobId))
-      .on('removed', ({ jobId }) => listener.removed(jobId))
   }
 
   return {
     client,
     ready() {
-      if (queue && events && client.status === 'ready') return Promise.resolve(queue)
+      if (queue && client.status === 'ready') return Promise.resolve(queue)
       opening ??= open().finally(() => {
         opening = undefined
       })
@@ -79,9 +56,6 @@ export function createLink({ target, keys, patient, listener, onError }: LinkOpt
     },
     async close() {
       await opening?.catch(() => undefined)
-      if (events && !(await within(events.close(), commandMs).catch(() => false))) {
-        await within(events.getBackend().close(true), commandMs).catch(onError)
-      }
       await within(client.quit(), commandMs).catch(() => undefined)
       client.disconnect()
     },

@@ -1,6 +1,6 @@
 import type { Client } from './connect.ts'
 import type { Keys } from './keys.ts'
-import { readOutcome, type WireOutcome } from './wire.ts'
+import { parseOutcome, type WireOutcome } from './wire.ts'
 
 /** A job as it is found in Redis. */
 export type Look =
@@ -9,8 +9,8 @@ export type Look =
   | { jobId: string; state: 'gone' }
   /** It has answered, but not ended. */
   | { jobId: string; state: 'answered'; outcome: WireOutcome }
-  /** `null`: it ended with something that is no outcome. */
-  | { jobId: string; state: 'ended'; outcome: WireOutcome | null }
+  /** `null`: it ended with something that is no outcome; it had not answered before it ended. */
+  | { jobId: string; state: 'ended'; outcome: WireOutcome | null; answer: WireOutcome | null }
 
 /** Jobs in one pipeline. More are looked at one pipeline after the other, so that other commands come in between. */
 const batch = 500
@@ -34,17 +34,13 @@ function read(jobId: string, reply: [error: Error | null, result: unknown] | und
   if (error) throw error
   const [timestamp, finishedOn, returned, reason, progress] = values as (string | null)[]
   if (timestamp === null) return { jobId, state: 'gone' }
-  if (finishedOn && reason)
-    return { jobId, state: 'ended', outcome: { ok: false, failure: { code: 'internal', message: reason } } }
-  if (finishedOn) return { jobId, state: 'ended', outcome: readOutcome(parse(returned)) }
-  const outcome = readOutcome(parse(progress))
-  return outcome ? { jobId, state: 'answered', outcome } : { jobId, state: 'pending' }
+  const answer = parseOutcome(progress)
+  // A job that was tried again keeps the reason of the first try.
+  const failed = reason && !returned
+  if (finishedOn) return { jobId, state: 'ended', outcome: failed ? internal(reason) : parseOutcome(returned), answer }
+  return answer ? { jobId, state: 'answered', outcome: answer } : { jobId, state: 'pending' }
 }
 
-function parse(text: string | null | undefined): unknown {
-  try {
-    return JSON.parse(text ?? 'null')
-  } catch {
-    return null
-  }
+function internal(message: string): WireOutcome {
+  return { ok: false, failure: { code: 'internal', message } }
 }

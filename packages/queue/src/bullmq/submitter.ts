@@ -4,21 +4,23 @@ import { jitter } from '../attempt.ts'
 import { createFlights, type Flight } from '../flights.ts'
 import type { JobQueue } from '../queue.ts'
 import { unlessAborted, within } from '../within.ts'
-import { type Client, commandMs, type RedisTarget } from './connect.ts'
+import { commandMs, type RedisTarget } from './connect.ts'
 import { createCounts } from './counts.ts'
 import { createErrands } from './errands.ts'
-import { createJobId, type Keys, laneOf, planIdOf, priorities } from './keys.ts'
+import { createJobId, type Keys, laneOf, priorities } from './keys.ts'
 import { createLink } from './link.ts'
 import { type Look, look } from './look.ts'
+import { createPost, readMessage } from './post.ts'
 import { createPresence } from './presence.ts'
 import { createRecheck } from './recheck.ts'
+import type { Subscriptions } from './subscriptions.ts'
 import { throwUnavailable, unavailable } from './unavailable.ts'
-import { fromWire, readOutcome, type WireOutcome } from './wire.ts'
+import { fromWire, type WireOutcome } from './wire.ts'
 
 export type SubmitterOptions = {
   target: RedisTarget
   keys: Keys
-  patient: () => Client
+  subscriptions: Subscriptions
   maxWaiting: number
   attempts: number
   onError: (error: unknown) => void
@@ -26,7 +28,8 @@ export type SubmitterOptions = {
 
 /** What a flight has to do with a job. */
 type Ride = {
-  /** Member of the presence of its plan; one per flight, so that a flight that leaves late takes only itself along. */
+  /** Of the flight in this process; with the process's id it is the member in the presence of the plan. */
+  readonly number: string
   readonly member: string
   /** Ours until the answer to "add" names another, which has the same plan. */
   jobId: string
@@ -34,8 +37,10 @@ type Ride = {
   boarding: Promise<void>
   aboard: boolean
   adds: number
-  /** Until then presence has been announced. */
+  /** Until then presence has been announced; 0 when it is not any more. */
   announced: number
+  /** Announcements that Redis has not confirmed yet. */
+  announcing: number
   raised: boolean
   rising: boolean
   /** The job has answered, but its bytes are not to be had any more: the end of the job is waited for. */
@@ -53,29 +58,36 @@ const maxAdds = 6
 const backOffMs = 200
 /** Announced presence lasts this much longer than a deadline, so that not every later waiter has to announce himself. */
 const presenceMs = 1_000
-/** Jobs that ended stay this long (s), for those who look after the event was lost. */
-const retention = { age: 60, count: 1_000 }
+const cancelled: WireOutcome = { ok: false, failure: { code: 'cancelled', message: 'everybody who waited has left' } }
 
-export function createSubmitter({ target, keys, patient, maxWaiting, attempts, onError }: SubmitterOptions): Submitter {
+export function createSubmitter(options: SubmitterOptions): Submitter {
+  const { target, keys, subscriptions, maxWaiting, attempts, onError } = options
   const processId = randomUUID().slice(0, 8)
   let rides = 0
   const errands = createErrands(onError)
   const flights = createFlights<Ride>(maxWaiting, { open, opened: board, raised, landed, left })
-  const link = createLink({ target, keys, patient, onError, listener: listener() })
+  const listen = () => subscriptions.hear(keys.inbox + processId, hear)
+  const link = createLink({ target, keys, listen, onError })
   const presence = createPresence(link.client, keys)
-  const recheck = createRecheck({ waiting: () => flights.all().filter(flight => flight.state.aboard), check, lost })
+  const post = createPost(link.client, keys)
+  const recheck = createRecheck({
+    waiting: () => flights.all().filter(flight => flight.state.aboard),
+    check: checkAll,
+    lost,
+  })
   const countJobs = createCounts(link)
 
   function open(): Ride {
-    const member = `${processId}.${rides++}`
-    const boarding = Promise.resolve()
+    const number = String(rides++)
     return {
-      member,
+      number,
+      member: `${processId}.${number}`,
       jobId: '',
-      boarding,
+      boarding: Promise.resolve(),
       aboard: false,
       adds: 0,
       announced: 0,
+      announcing: 0,
       raised: false,
       rising: false,
       answered: false,
@@ -98,37 +110,35 @@ export function createSubmitter({ target, keys, patient, maxWaiting, attempts, o
   }
 
   async function add(flight: Ticket) {
-    const { plan, lane, deadline, state: ride } = flight
-    const { jobId } = ride
+    const { jobId } = flight.state
     const queue = await link.ready()
-    if (flight.landed || !(await announce(flight))) return
-    const job = await queue.add(
-      'derive',
-      { plan, lane, deadline },
-      {
-        jobId,
-        deduplication: { id: plan.id },
-        priority: priorities[lane],
-        attempts,
-        backoff: { type: 'exponential', delay: backOffMs, jitter },
-        removeOnComplete: retention,
-        removeOnFail: retention,
-        stackTraceLimit: 1,
-      },
-    )
-    // Events of our own job are ours from the start. Of another's some may have passed by, so it is looked at once.
-    if (!job.id || job.id === jobId || ride.jobId !== jobId) return
-    ride.jobId = job.id
+    if (flight.landed) return
+    // In this order: a job of a poisoned plan is not added any more then, and a worker knows who waits for what it gets.
+    const [, added] = await Promise.all([announce(flight), queue.add('derive', ...jobFor(flight))])
+    // Messages about it were for us from the start. Of another's job some may have been sent before, so it is looked at.
+    if (flight.landed || !added.id || added.id === jobId || flight.state.jobId !== jobId) return
+    flight.state.jobId = added.id
     await raise(flight)
     await check([flight])
   }
 
-  /** `false` when nobody waits any more. */
-  async function announce(flight: Ticket): Promise<boolean> {
-    flight.state.announced = flight.deadline + presenceMs
-    const poisoned = await presence.announce(flight.plan.id, flight.state.member, flight.state.announced)
-    if (poisoned) throw new MortiseError('poisoned', `plan ${flight.plan.id} has taken down its workers`)
-    return !flight.landed
+  function jobFor({ plan, lane, deadline, state: { jobId } }: Ticket) {
+    const backoff = { type: 'exponential', delay: backOffMs, jitter }
+    const settings = { attempts, backoff, stackTraceLimit: 1 }
+    const deduplication = { id: plan.id }
+    return [
+      { plan, lane, deadline },
+      { jobId, deduplication, priority: priorities[lane], ...settings },
+    ] as const
+  }
+
+  async function announce({ plan, deadline, state: ride }: Ticket) {
+    ride.announced = deadline + presenceMs
+    ride.announcing++
+    const poisoned = await presence.announce(plan.id, ride.member, ride.announced, ride.jobId).finally(() => {
+      ride.announcing--
+    })
+    if (poisoned) throw new MortiseError('poisoned', `plan ${plan.id} has taken down its workers`)
   }
 
   /** Once, because every change of priority puts the job at the end of its new line. */
@@ -154,7 +164,11 @@ export function createSubmitter({ target, keys, patient, maxWaiting, attempts, o
   }
 
   function landed({ plan, state: ride }: Ticket) {
-    if (ride.announced > 0) errands.run(() => presence.leave(plan.id, ride.member))
+    if (ride.announced === 0) return
+    errands.run(async () => {
+      await ride.boarding
+      await presence.leave(plan.id, ride.member)
+    })
   }
 
   /** Takes the job back, unless somebody waits for it elsewhere, or wants it although nobody waits. */
@@ -165,24 +179,27 @@ export function createSubmitter({ target, keys, patient, maxWaiting, attempts, o
       if (ride.announced === 0 || (await presence.leave(plan.id, ride.member)) > 0) return
       if (kept || ride.answered || (lane === 'interactive' && laneOf(ride.jobId) === 'background')) return
       const queue = await link.ready()
-      // An active job cannot be removed: its worker hears of it. A flight that joins in between boards again.
-      if ((await queue.remove(ride.jobId)) === 0) await link.client.publish(keys.cancel, ride.jobId)
+      // Who has joined in between boards again. An active job cannot be removed: its worker hears of it.
+      if ((await queue.remove(ride.jobId)) > 0) await post.end(ride.jobId, cancelled)
+      else await link.client.publish(keys.cancel, ride.jobId)
     })
   }
 
-  function listener() {
-    const of = (jobId: string, act: (flight: Ticket) => void) => {
-      const flight = flights.get(planIdOf(jobId) ?? '')
-      if (flight?.state.jobId === jobId) act(flight)
-    }
-    return {
-      progress: (jobId: string, data: unknown) => of(jobId, flight => early(flight, readOutcome(data))),
-      completed: (jobId: string, returned: unknown) => of(jobId, flight => ended(flight, readOutcome(returned))),
-      failed: (jobId: string) => of(jobId, flight => errands.run(() => check([flight]))),
-      removed: (jobId: string) => of(jobId, boardAgain),
-    }
+  function hear(letter: Buffer) {
+    const message = readMessage(letter)
+    const flight = message && flights.get(message.planId)
+    if (!flight || !message.flights.includes(flight.state.number)) return
+    const ride = flight.state
+    // Who is told is not announced any more, unless that is on its way again.
+    if (ride.announcing === 0) ride.announced = 0
+    conclude(flight, message.wire, message.bytes)
   }
 
+  async function checkAll(waiting: Ticket[]) {
+    if (await check(waiting)) subscriptions.renew()
+  }
+
+  /** Whether one of the jobs has answered or ended. */
   async function check(waiting: Ticket[]) {
     const looks = await look(
       link.client,
@@ -193,12 +210,13 @@ export function createSubmitter({ target, keys, patient, maxWaiting, attempts, o
       const seen = looks[i]
       if (seen && !flight.landed && flight.state.jobId === seen.jobId) act(flight, seen)
     }
+    return looks.some(({ state }) => state === 'answered' || state === 'ended')
   }
 
   function act(flight: Ticket, seen: Look) {
     if (seen.state === 'gone') boardAgain(flight)
     else if (seen.state === 'answered') early(flight, seen.outcome)
-    else if (seen.state === 'ended') ended(flight, seen.outcome)
+    else if (seen.state === 'ended') ended(flight, seen.outcome, seen.answer)
   }
 
   function boardAgain(flight: Ticket) {
@@ -210,8 +228,8 @@ export function createSubmitter({ target, keys, patient, maxWaiting, attempts, o
       )
   }
 
-  function early(flight: Ticket, wire: WireOutcome | null) {
-    if (!wire || flight.state.answered) return
+  function early(flight: Ticket, wire: WireOutcome) {
+    if (flight.state.answered) return
     if (!wire.ok) return flights.settle(flight, fromWire(wire, null))
     const { jobId } = flight.state
     errands.run(async () => {
@@ -221,14 +239,23 @@ export function createSubmitter({ target, keys, patient, maxWaiting, attempts, o
     })
   }
 
-  function ended(flight: Ticket, wire: WireOutcome | null) {
+  function ended(flight: Ticket, wire: WireOutcome | null, answer: WireOutcome | null) {
     if (!wire)
       return flights.reject(flight, new MortiseError('internal', `job ${flight.state.jobId} ended with no outcome`))
+    errands.run(async () => {
+      // What failed after an answer (to store) changes nothing about it, as long as its bytes are to be had.
+      const last = wire.ok || !answer?.ok ? wire : answer
+      const bytes = last.ok && last.inline ? await fetchBytes(flight) : null
+      if (!flight.landed) conclude(flight, bytes ? last : wire, bytes)
+    })
+  }
+
+  function conclude(flight: Ticket, wire: WireOutcome, bytes: Uint8Array | null) {
+    if (wire.ok) return flights.settle(flight, fromWire(wire, bytes))
     // It was withdrawn, or dropped as forgotten, when we were about to join it.
-    if (!wire.ok && wire.failure.code === 'cancelled') return boardAgain(flight)
-    if (!wire.ok && wire.failure.code === 'poisoned') return flights.reject(flight, fromFailure(wire.failure))
-    if (!wire.ok || !wire.inline) return flights.settle(flight, fromWire(wire, null))
-    errands.run(async () => flights.settle(flight, fromWire(wire, await fetchBytes(flight))))
+    if (wire.failure.code === 'cancelled') boardAgain(flight)
+    else if (wire.failure.code === 'poisoned') flights.reject(flight, fromFailure(wire.failure))
+    else flights.settle(flight, fromWire(wire, null))
   }
 
   /** Once per job and flight. `null` when they have expired, or Redis does not give them: then they are in the storage. */

@@ -1,10 +1,12 @@
 import { MortiseError, toFailure } from '@mortise/errors'
 import { type Job as BullJob, DelayedError } from 'bullmq'
-import { attempt, triesAgain } from '../attempt.ts'
+import { attempt, type End, triesAgain } from '../attempt.ts'
 import type { Job, JobHandler, Outcome } from '../queue.ts'
 import type { Client } from './connect.ts'
+import type { Deaths } from './deaths.ts'
 import type { Floor } from './floor.ts'
 import type { Keys } from './keys.ts'
+import type { Post } from './post.ts'
 import type { Presence } from './presence.ts'
 import { readJob, readOutcome, toWire, type WireOutcome } from './wire.ts'
 
@@ -15,6 +17,8 @@ export type Hand = {
   /** Why it is to stop; decides what becomes of the job then. */
   fate: 'goes on' | 'withdrawn' | 'lost' | 'handed back'
   answered: boolean
+  /** What `deaths` knows of its run; nothing of one that began at once. */
+  tally: 'none' | 'waits' | 'runs'
   /** Resolves when a handler that was told to stop is not waited for any longer. */
   readonly givenUp: PromiseWithResolvers<{ error: unknown }>
 }
@@ -23,6 +27,8 @@ export type TurnOptions = {
   redis: Client
   keys: Keys
   presence: Presence
+  post: Post
+  deaths: Deaths
   handler: JobHandler
   floor: Floor
   /** Bodies up to this size (bytes) travel through Redis. */
@@ -32,15 +38,9 @@ export type TurnOptions = {
   onError: (error: unknown) => void
 }
 
-/** Runs that ended with the worker, after which a job is poison; and how long (ms) its plan is refused then. */
-const deaths = 2
+/** Deaths after which a job is poison; and how long (ms) its plan is refused then. */
+const tooMany = 2
 const poisonMs = 600_000
-
-/**
- * How often a job was begun and neither ended nor given back, kept with the job. BullMQ's own count of stalls also has
- * the jobs that were only in hand when a worker died.
- */
-const begun = 'begun'
 
 /** One run of a job, from what BullMQ hands out to what it stores. Throws only to have the job run again. */
 export async function takeTurn(bull: BullJob, token: string, hand: Hand, options: TurnOptions): Promise<WireOutcome> {
@@ -54,9 +54,9 @@ export async function takeTurn(bull: BullJob, token: string, hand: Hand, options
 }
 
 /** The outcome of a job that is not run at all, or `null`. */
-async function refuse(bull: BullJob, job: Job, { jobId, fate }: Hand, { redis, keys, presence }: TurnOptions) {
-  const dead = isSuspect(bull) ? Number(await redis.hget(keys.job(jobId), begun)) : 0
-  if (dead >= deaths) {
+async function refuse(bull: BullJob, job: Job, { jobId, fate }: Hand, { redis, keys, presence, deaths }: TurnOptions) {
+  const dead = isSuspect(bull) ? await deaths.of(jobId) : 0
+  if (dead >= tooMany) {
     // Before anybody can learn of the outcome and ask again.
     await redis.set(keys.poison(job.plan.id), dead, 'PX', poisonMs)
     return failed('poisoned', `job ${jobId} has taken down ${dead} workers`)
@@ -74,7 +74,7 @@ async function run(bull: BullJob, job: Job, token: string, hand: Hand, options: 
   const answer = (outcome: Outcome) => {
     if (hand.answered || hand.fate === 'lost' || hand.fate === 'handed back' || !travels(outcome, options)) return
     hand.answered = true
-    answering = tell(bull, hand, outcome, options).catch(options.onError)
+    answering = tell(hand, outcome, options).catch(options.onError)
   }
   const end = await Promise.race([
     begin(bull, hand, options, () => attempt(options.handler, job, { signal: hand.abort.signal, answer })),
@@ -82,7 +82,7 @@ async function run(bull: BullJob, job: Job, token: string, hand: Hand, options: 
   ])
   await answering
   if ('outcome' in end) return conclude(end.outcome, hand, options)
-  await count(-1, hand, options).catch(options.onError)
+  if (hand.tally === 'runs') await options.deaths.count(hand.jobId, -1).catch(options.onError)
   if (hand.fate === 'handed back') {
     // As a delayed job, because that wakes an idle worker, which a job put back at the head of the line does not.
     await bull.moveToDelayed(Date.now() + 1, token)
@@ -100,20 +100,16 @@ function isSuspect({ stalledCounter }: BullJob): boolean {
 }
 
 /** A suspect runs alone, so that no other job is in the company of two deaths. */
-async function begin<T>(bull: BullJob, hand: Hand, options: TurnOptions, run: () => Promise<T>): Promise<T> {
-  const { floor, onError } = options
-  using _place = await (isSuspect(bull) ? floor.alone() : floor.share())
-  const counted = count(1, hand, options)
-  if (isSuspect(bull)) await counted
-  else counted.catch(onError)
+async function begin(bull: BullJob, hand: Hand, { floor, deaths }: TurnOptions, run: () => Promise<End>): Promise<End> {
+  const suspect = isSuspect(bull)
+  const counted = suspect || !floor.open
+  if (counted) hand.tally = 'waits'
+  if (counted && !suspect) await deaths.count(hand.jobId, 0)
+  using _place = await (suspect ? floor.alone() : floor.share())
+  if (hand.abort.signal.aborted) return { error: hand.abort.signal.reason }
+  if (counted) await deaths.count(hand.jobId, 1)
+  if (counted) hand.tally = 'runs'
   return await run()
-}
-
-/** KEYS job, ARGV field, difference. A job that is gone is not brought back. */
-const countScript = `if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2]) end`
-
-async function count(difference: 1 | -1, { jobId }: Hand, { redis, keys }: TurnOptions): Promise<void> {
-  await redis.eval(countScript, 1, keys.job(jobId), begun, difference)
 }
 
 /** Whether waiters can be told without reading the storage, where the derivative is not yet. */
@@ -121,9 +117,8 @@ function travels(outcome: Outcome, { inlineBytes }: TurnOptions): boolean {
   return !outcome.ok || (outcome.bytes !== null && outcome.bytes.byteLength <= inlineBytes)
 }
 
-async function tell(bull: BullJob, hand: Hand, outcome: Outcome, options: TurnOptions) {
-  // Both on one connection: who sees the progress finds the bytes.
-  await Promise.all([keepBytes(hand, outcome, options), bull.updateProgress(toWire(outcome, true))])
+async function tell({ jobId }: Hand, outcome: Outcome, { post, resultTtl }: TurnOptions) {
+  await post.answer(jobId, toWire(outcome, true), outcome.ok ? outcome.bytes : null, resultTtl * 1_000)
 }
 
 async function conclude(outcome: Outcome, hand: Hand, options: TurnOptions): Promise<WireOutcome> {

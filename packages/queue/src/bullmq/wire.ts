@@ -37,7 +37,17 @@ export function toWire(outcome: Outcome, inline: boolean): WireOutcome {
 
 /** `null` when it is none: a job that has not answered has a progress of 0. */
 export function readOutcome(value: unknown): WireOutcome | null {
+  if (typeof value !== 'object') return null
   return outcomeSchema.safeParse(value).data ?? null
+}
+
+/** As `readOutcome`, from JSON. */
+export function parseOutcome(text: string | null | undefined): WireOutcome | null {
+  try {
+    return readOutcome(JSON.parse(text ?? 'null'))
+  } catch {
+    return null
+  }
 }
 
 export function fromWire(wire: WireOutcome, bytes: Uint8Array | null): Outcome {
