@@ -33,7 +33,7 @@ export function createImagePool({ threads, limits, onStuck, hardLimitSeconds }: 
   const running = new Set<Promise<void>>()
   const stuck = new AbortController()
   let refusal: MortiseError | null = null
-  let closed: Promise<void> | null = null
+  let closed: Promise<boolean> | null = null
 
   async function render({ bytes, passes, output, signal }: RenderRequest): Promise<Rendered> {
     signal.throwIfAborted()
@@ -45,7 +45,10 @@ export function createImagePool({ threads, limits, onStuck, hardLimitSeconds }: 
     try {
       const returnSlot = await slots.take(1, signal)
       // The pool can have begun to close between the giving and here.
-      if (refusal) throw refusal
+      if (refusal) {
+        returnSlot()
+        throw refusal
+      }
       const task = { bytes, work, inputPixels: limits.inputPixels, seconds: limits.renderSeconds }
       return start(task, signal, () => {
         returnSlot()
@@ -98,16 +101,21 @@ export function createImagePool({ threads, limits, onStuck, hardLimitSeconds }: 
     slots.close(reason)
   }
 
-  async function closeOnce() {
+  async function closeOnce(graceMs: number) {
     refuse(new MortiseError('overloaded', 'the image pool is closing'))
-    await untilAborted(Promise.all(running), stuck.signal).catch(() => {})
+    const patience = AbortSignal.any([stuck.signal, AbortSignal.timeout(graceMs)])
+    const settled = await untilAborted(Promise.all(running), patience).then(
+      () => true,
+      () => false,
+    )
     const gone = pool.destroy()
     // To end a thread is to wait for its native work.
-    if (!stuck.signal.aborted) await gone
+    if (settled) await gone
+    return settled
   }
 
-  const close = () => {
-    closed ??= closeOnce()
+  const close = (graceMs = hardLimit) => {
+    closed ??= closeOnce(graceMs)
     return closed
   }
   return {
@@ -119,6 +127,6 @@ export function createImagePool({ threads, limits, onStuck, hardLimitSeconds }: 
       memory: memory.used,
     }),
     close,
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: async () => void (await close()),
   }
 }

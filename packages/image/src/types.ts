@@ -42,8 +42,11 @@ export type ImagePool = AsyncDisposable & {
    */
   render(request: RenderRequest): Promise<Rendered>
   stats(): ImageStats
-  /** Lets running renders settle. */
-  close(): Promise<void>
+  /**
+   * Lets running renders settle, `graceMs` at most (absent: as long as a render may take). `false`: native work goes on,
+   * and only the end of the process ends it. Idempotent; the first call's grace holds.
+   */
+  close(graceMs?: number): Promise<boolean>
 }
 
 export type ImageStats = {
