@@ -4,6 +4,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
+import { replaceBetween } from '../generated.ts'
 import { measureCollapse } from './collapse.ts'
 import { measureHits } from './hit.ts'
 import type { Row } from './measure.ts'
@@ -42,10 +43,5 @@ async function writeTable(rows: Row[]): Promise<void> {
         `| ${what} | ${against} | ${result} | ${target} | \`${command}\` |`,
     ),
   ].join('\n')
-  const marks = /(<!-- table -->\n)[\s\S]*(\n<!-- end of table -->)/
-  const text = await readFile(file, 'utf8')
-  await writeFile(
-    file,
-    text.replace(marks, (_, start, end) => `${start}${table}${end}`),
-  )
+  await writeFile(file, replaceBetween(await readFile(file, 'utf8'), 'table', table))
 }

@@ -195,7 +195,8 @@ describe('a mistake is told in one line and ends the command with 1:', () => {
 
   it('a Redis that does not answer', async () => {
     const file = await configFile(minimal({ type: 'redis', address: ['127.0.0.1:1'] }))
-    const stderr = 'mortise: cannot reach Redis at 127.0.0.1:1: start it, or change server.queue.address\n'
+    const stderr =
+      'mortise: cannot reach Redis at 127.0.0.1:1 (connect ECONNREFUSED 127.0.0.1:1): start it, or change server.queue.address\n'
     expect(await outcome('gateway', '--config', file, ...anyPort)).toEqual(told(stderr))
   })
 

@@ -16,6 +16,8 @@ export type Site = {
 export type Store = {
   /** Both storages of a bucket. Without a `container` originals lie under the name of their bucket. */
   storages(container?: string): { basic: object; transform: object }
+  /** The files of the derivatives that are there. */
+  files(): Promise<string[]>
   /** How many derivatives are there. */
   count(): Promise<number>
 }
@@ -32,16 +34,19 @@ export async function createSite(originals: Record<string, Uint8Array | string>)
     remove: name => rm(path.join(folder, name)),
     async emptyStore() {
       const store = await mkdtemp(path.join(folder, 'derivatives-'))
+      const files = async () => {
+        const entries = await readdir(store, { recursive: true, withFileTypes: true })
+        // What begins with a backslash is still being written.
+        const made = entries.filter(entry => entry.isFile() && !entry.name.startsWith('\\'))
+        return made.map(({ parentPath, name }) => path.join(parentPath, name))
+      }
       return {
         storages: container => ({
           basic: { kind: 'local', rootPath: folder, ...(container ? { bucket: container } : {}) },
           transform: { kind: 'local-meta', rootPath: store },
         }),
-        async count() {
-          const entries = await readdir(store, { recursive: true, withFileTypes: true })
-          // What begins with a backslash is still being written.
-          return entries.filter(entry => entry.isFile() && !entry.name.startsWith('\\')).length
-        },
+        files,
+        count: async () => (await files()).length,
       }
     },
   }

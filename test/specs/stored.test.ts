@@ -1,3 +1,4 @@
+import { stat, truncate } from 'node:fs/promises'
 import { expect, it } from 'vitest'
 import { startCluster, startPart, withQueue } from '../cluster.ts'
 import { photo } from '../fixtures/images.ts'
@@ -82,6 +83,29 @@ describeModes('derivatives in a storage', setUp, cluster => {
     await using changed = await startCluster(cluster().mode, configOf(store, 45))
     expect(await pictureOf(await get(`${changed.url}/presets/small/photo.jpg`))).toEqual(derivative('45x30'))
   })
+
+  for (const [name, size] of [
+    ['half of its file', 0.5],
+    ['an empty file', 0],
+  ] as const) {
+    it(`are made again when a power cut left ${name}`, async () => {
+      const target = at(`/one/photo.jpg?width=${size === 0 ? 250 : 251}`)
+      const earlier = new Set(await store.files())
+      const whole = await get(target)
+      await whenStored(cluster())
+      const [file, ...more] = (await store.files()).filter(one => !earlier.has(one))
+      expect(more).toEqual([])
+      await truncate(file!, Math.floor((await stat(file!)).size * size))
+
+      const before = await renders(cluster())
+      const again = await get(target)
+      expect(again.status).toBe(200)
+      expect(Buffer.from(again.bytes).equals(whole.bytes)).toBe(true)
+      await whenStored(cluster())
+      expect(Buffer.from((await get(target)).bytes).equals(whole.bytes)).toBe(true)
+      expect((await renders(cluster())) - before).toBe(1)
+    })
+  }
 
   it('outlive their original, unless checkParent is set', async () => {
     await site.write('one/passing.jpg', await photo(60, 40))

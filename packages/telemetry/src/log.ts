@@ -6,7 +6,7 @@ export type Log = Logger
  * One logger for each process, writing JSON lines to standard error at once: nothing is lost when the process ends, and
  * standard output stays free for what a command prints. `level` is `debug` or `info`, from mort's `logLevel`.
  */
-export function createLog({ level, role }: { level: 'debug' | 'info' | 'silent'; role: string }): Log {
+export function createLog({ level, role }: { level: 'debug' | 'info'; role: string }): Log {
   return pino(
     {
       level,

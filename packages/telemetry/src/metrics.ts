@@ -39,9 +39,9 @@ export function createMetrics() {
     ]),
     storageTime: histogram('mort_storage_time', 'Calls to storages, ms', ['method', 'storage'], fineBuckets),
     storageBytes: counter('mort_storage_throughput', 'Bytes read from and written to storages', ['method', 'storage']),
-    responses: counter('mortise_responses_total', 'Responses by status and, for errors, code', ['status', 'code']),
+    errors: counter('mortise_errors_total', 'Refused requests by status and code', ['status', 'code']),
     waitTime: histogram('mortise_wait_time', 'From a miss to its outcome, as the client waits, ms', [], fineBuckets),
-    jobs: counter('mortise_jobs_total', 'Jobs that ended here, by outcome', ['outcome']),
+    jobs: counter('mortise_jobs_total', 'Runs of jobs that ended here, by outcome', ['outcome']),
   }
 }
 

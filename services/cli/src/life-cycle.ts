@@ -1,26 +1,34 @@
 import type { Log } from '@mortise/telemetry'
 
-type Closable = { log: Log; close(): Promise<void> }
+type Closable = {
+  log: Log
+  /** Milliseconds that a drain may take. */
+  graceMs: number
+  /** `false`: native work goes on. */
+  close(): Promise<boolean>
+}
 
 /** Ends the process at once, native work included. `process.exit` would wait for it. */
-function die(signal: NodeJS.Signals = 'SIGKILL'): void {
-  process.kill(process.pid, signal)
+function die(): void {
+  process.kill(process.pid, 'SIGKILL')
 }
+
+/** What may come on top of the grace: aborting, handing back, closing connections. */
+const marginMs = 10_000
 
 /**
  * Runs until a signal, or until something that nobody caught: then drains. A second signal does not wait. The process
- * ends with 0 after a signal, else with 1.
+ * ends with 0 after a signal, else with 1; by SIGKILL when native work or a connection does not end in time.
  */
 export function runUntilSignal(running: Closable): void {
   let ending = false
   const end = async (code: number) => {
     if (ending) return die()
     ending = true
-    await running.close()
-    process.exitCode = code
-    // Whatever still holds the process has had its time: a native encode, at worst.
-    setTimeout(() => die(), 2000).unref()
-    process.exit()
+    setTimeout(die, running.graceMs + marginMs).unref()
+    const settled = await running.close().catch(() => false)
+    if (settled) process.exit(code)
+    else die()
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {

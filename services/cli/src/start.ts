@@ -7,7 +7,7 @@ export type ListenOptions = { listen?: string; internal?: string }
 
 /** Starts a role with a configuration file and runs it until a signal. Warnings go to standard error, one line each. */
 export async function startFromFile(role: Role, file: string, options: ListenOptions): Promise<void> {
-  const { config, warnings } = await loadConfigFile(file, process.env)
+  const { config, warnings } = loadConfigFile(file, process.env)
   for (const warning of warnings) console.error(`mortise: warning: ${printIssue(warning)}`)
   const { addresses, internalAddress } = await run(role, config, options)
   const what = addresses.length === 0 ? 'waiting for jobs' : `listening on ${addresses.join(', ')}`

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Entity } from './http/entity.ts'
-import type { Fields } from './http/fields.ts'
+import { type Fields, withoutBodyFields } from './http/fields.ts'
 
 /** A response kept in memory: one body, shared by everybody who is answered with it, and its fields made ready. */
 export type CachedResponse = Pick<Entity, 'etag' | 'lastModified' | 'size'> & {
@@ -19,7 +19,6 @@ export type ResponseCache = {
   remember(target: string, variant: string, key: string): void
   /** Keeps it for `lifetime` seconds; what is larger than the limit of an item is not kept. */
   set(key: string, entity: Entity & { body: { kind: 'bytes' } }, lifetime: number): void
-  delete(key: string): void
   readonly maxItemBytes: number
   stats(): { entries: number; bytes: number; targets: number }
 }
@@ -64,7 +63,6 @@ export function createResponseCache({
         { ttl: lifetime * 1000 },
       )
     },
-    delete: key => void entries.delete(key),
     stats: () => ({ entries: entries.size, bytes: entries.calculatedSize, targets: targets.size }),
   }
 }
@@ -75,10 +73,9 @@ function aliasOf(target: string, variant: string): string {
 
 function prepare(given: Fields, size: number): Pick<CachedResponse, 'fields' | 'head' | 'notModifiedHead'> {
   const fields: Fields = { ...given, 'x-mort-cache': 'hit' }
-  const { 'content-type': _type, 'content-encoding': _encoding, ...notModified } = fields
   return {
     fields,
     head: Object.entries({ ...fields, 'content-length': String(size) }).flat(),
-    notModifiedHead: Object.entries(notModified).flat(),
+    notModifiedHead: Object.entries(withoutBodyFields(fields)).flat(),
   }
 }

@@ -1,13 +1,14 @@
 import { fromFailure, MortiseError } from '@mortise/errors'
-import type { Location, Plan, Resolution } from '@mortise/plan'
-import type { Derived, JobQueue } from '@mortise/queue'
-import type { ByteRange, Storage, StoredObject } from '@mortise/storage'
-import { readRecord } from '@mortise/storage/record'
+import type { Resolution } from '@mortise/plan'
+import type { JobQueue } from '@mortise/queue'
+import { type ByteRange, isImage, type Storage } from '@mortise/storage'
 import type { Metrics } from '@mortise/telemetry'
 import type { CachedResponse, ResponseCache } from './cache.ts'
+import { createEntities, type Entities } from './entities.ts'
 import { freshnessLifetime } from './http/cache-control.ts'
 import type { Entity } from './http/entity.ts'
-import { commonFields, type Fields, type HeaderRules, objectFields, quoted } from './http/fields.ts'
+import type { HeaderRules } from './http/fields.ts'
+import { createOpener, type Opener } from './open.ts'
 
 export type DeliverDeps = {
   /** By name as in a Plan. Throws `storage_unavailable` for one that is not configured. */
@@ -47,42 +48,53 @@ export type Deliver = {
   derivative(resolution: DerivativeResolution, options: { signal: AbortSignal }): Promise<Delivery>
 }
 
-/** Below this, one read into memory is cheaper than a stream. */
-const smallBody = 256 * 1024
+type Parts = DeliverDeps & {
+  opener: Opener
+  entities: Entities
+  /** Plans that clients wait for here, with how many; for the count of requests that joined. */
+  waiting: Map<string, number>
+}
 
 export function createDeliver(deps: DeliverDeps): Deliver {
-  const { metrics, settings } = deps
+  const { storage, settings, headerRules, metrics } = deps
+  const opener = createOpener({ storage, timeout: settings.storageTimeout })
+  const parts: Parts = { ...deps, opener, entities: createEntities(headerRules, opener), waiting: new Map() }
   return {
     async object({ bucket, object: location, imageOnly }, { head, range, signal }) {
       const cacheKey = `object ${location.storage} ${location.bucket} ${location.key}`
-      const cached = lookUp(deps, cacheKey)
+      const cached = lookUp(parts, cacheKey)
       if (cached) return { entity: fromCache(cached), cacheKey }
-      if (head) return { entity: await headObject(deps, bucket, location, imageOnly, signal), cacheKey: null }
-      const object = await openRange(deps, location, range, signal)
-      if (!object || (imageOnly && !object.info.contentType?.includes('image/'))) {
+      if (head) {
+        const info = await opener.head(location, signal)
+        if (!info || (imageOnly && !isImage(info))) throw new MortiseError('no_such_object', 'no such object')
+        return { entity: parts.entities.head(bucket, info), cacheKey: null }
+      }
+      const object = await opener.openRange(location, range, signal)
+      if (!object || (imageOnly && !isImage(object.info))) {
         await object?.[Symbol.asyncDispose]()
         throw new MortiseError('no_such_object', 'no such object')
       }
       metrics.requestType.inc({ type: 'download' })
-      return keep(deps, cacheKey, storedEntity(deps, bucket, location, object, objectFields(object.info), signal), 0)
+      return keep(parts, cacheKey, parts.entities.object(bucket, location, object, signal), 0)
     },
 
     async derivative(resolution, { signal }) {
       const { plan, checkParent, negotiated } = resolution
       // One plan can be the answer to a URL that negotiates and to one that does not; only the former says Vary.
       const cacheKey = negotiated ? `${plan.id} negotiated` : plan.id
-      const cached = lookUp(deps, cacheKey)
+      const cached = lookUp(parts, cacheKey)
       if (cached) return { entity: fromCache(cached), cacheKey }
-      const ttl = checkParent ? 0 : settings.ttl
-      const stored = await openCurrent(deps, plan, checkParent, signal)
+      const stored = await opener.openCurrent(plan, checkParent, signal)
       if (stored) metrics.requestType.inc({ type: 'download' })
-      const entity = stored ? derivativeEntity(deps, resolution, stored, signal) : await make(deps, resolution, signal)
-      return keep(deps, cacheKey, entity, ttl)
+      const entity = stored
+        ? parts.entities.derivative(resolution, stored, signal)
+        : await make(parts, resolution, signal)
+      return keep(parts, cacheKey, entity, checkParent ? 0 : settings.ttl)
     },
   }
 }
 
-function lookUp({ cache, metrics }: DeliverDeps, key: string): CachedResponse | undefined {
+function lookUp({ cache, metrics }: Parts, key: string): CachedResponse | undefined {
   const cached = cache.get(key)
   metrics.cache.inc({ status: cached ? 'hit' : 'miss' })
   return cached
@@ -93,183 +105,52 @@ function fromCache({ bytes, ...rest }: CachedResponse): Entity {
 }
 
 /** Queues the plan and waits. Large results come back through the storage. */
-async function make(deps: DeliverDeps, resolution: DerivativeResolution, signal: AbortSignal): Promise<Entity> {
-  const { queue, metrics, settings, now } = deps
+async function make(parts: Parts, resolution: DerivativeResolution, signal: AbortSignal): Promise<Entity> {
+  const { queue, metrics, settings, now, opener, entities } = parts
   const { plan } = resolution
   metrics.requestType.inc({ type: 'transform' })
+  using _wait = countWait(parts, plan.id)
   const started = now()
   const outcome = await queue.submit(plan, { lane: 'interactive', deadline: started + settings.requestTimeout, signal })
   metrics.waitTime.observe(now() - started)
   if (!outcome.ok) throw fromFailure(outcome.failure)
   const { derived, bytes } = outcome
-  if (bytes) return { ...describe(deps, resolution, derived), body: { kind: 'bytes', bytes } }
-  const object = await open(deps, plan.derivative, null, signal)
+  if (bytes) return entities.made(resolution, derived, bytes)
+  const object = await opener.open(plan.derivative, null, signal)
   if (!object) throw new MortiseError('storage_unavailable', 'derivative: not stored')
-  return derivativeEntity(deps, resolution, object, signal)
+  return entities.derivative(resolution, object, signal)
 }
 
-/**
- * The stored derivative, unless it is stale: made by another plan (with keys that are paths, a changed preset), or, with
- * `checkParent`, from another original than the present one. Those that mort has stored say neither and are taken.
- */
-async function openCurrent(deps: DeliverDeps, plan: Plan, checkParent: boolean, signal: AbortSignal) {
-  const parent = checkParent ? headOf(deps, plan.original, signal) : null
-  // Its failure is awaited below; until then nobody listens.
-  parent?.catch(() => {})
-  const object = await open(deps, plan.derivative, null, signal)
-  try {
-    const original = await parent
-    if (checkParent && !original) throw new MortiseError('no_such_object', 'the original is gone')
-    if (!object) return null
-    const record = readRecord(object.info)
-    const current =
-      (record.plan === undefined || record.plan === plan.id) &&
-      (!original || record.original === undefined || record.original === original.etag)
-    if (current) return object
-    await object[Symbol.asyncDispose]()
-    return null
-  } catch (error) {
-    await object?.[Symbol.asyncDispose]()
-    throw error
-  }
-}
-
-function derivativeEntity(
-  deps: DeliverDeps,
-  { bucket, plan, negotiated }: DerivativeResolution,
-  object: StoredObject,
-  signal: AbortSignal,
-): Entity {
-  const { info } = object
-  const { etag, modified, width, height } = readRecord(info)
-  const fields = objectFields(info)
-  if (etag) fields.etag = quoted(etag)
-  if (modified) fields['last-modified'] = new Date(modified).toUTCString()
-  if (width) fields['x-amz-meta-public-width'] = String(width)
-  if (height) fields['x-amz-meta-public-height'] = String(height)
-  if (negotiated) fields.vary = 'Accept'
-  const entity = storedEntity(deps, bucket, plan.derivative, object, fields, signal)
-  return modified ? { ...entity, lastModified: modified } : entity
-}
-
-/** A derivative that has just been made, as it will look when it is read back. */
-function describe(
-  { headerRules }: DeliverDeps,
-  { bucket, negotiated }: DerivativeResolution,
-  derived: Derived,
-): Omit<Entity, 'body'> {
-  const etag = quoted(derived.etag)
-  const fields: Fields = {
-    ...commonFields,
-    'content-type': derived.contentType,
-    etag,
-    'last-modified': new Date(derived.lastModified).toUTCString(),
-    'x-amz-meta-public-width': String(derived.width),
-    'x-amz-meta-public-height': String(derived.height),
-  }
-  if (negotiated) fields.vary = 'Accept'
-  headerRules(bucket, 200, fields)
-  return { fields, etag: fields.etag ?? etag, lastModified: derived.lastModified, size: derived.size }
-}
-
-function storedEntity(
-  deps: DeliverDeps,
-  bucket: string,
-  location: Location,
-  object: StoredObject,
-  fields: Fields,
-  signal: AbortSignal,
-): Entity {
-  deps.headerRules(bucket, 200, fields)
-  const reopen = async (range: ByteRange) => {
-    const again = await open(deps, location, range, signal)
-    if (again && again.info.etag === object.info.etag) return again
-    await again?.[Symbol.asyncDispose]()
-    throw new MortiseError('storage_unavailable', 'the object changed while it was read')
-  }
+function countWait({ waiting, metrics }: Parts, id: string): Disposable {
+  const others = waiting.get(id) ?? 0
+  if (others > 0) metrics.collapsed.inc()
+  waiting.set(id, others + 1)
   return {
-    fields,
-    etag: fields.etag ?? quoted(object.info.etag),
-    lastModified: object.info.lastModified.getTime(),
-    size: object.info.size,
-    body: { kind: 'stored', object, reopen },
+    [Symbol.dispose]() {
+      const left = (waiting.get(id) ?? 1) - 1
+      if (left > 0) waiting.set(id, left)
+      else waiting.delete(id)
+    },
   }
 }
 
-async function headObject(
-  deps: DeliverDeps,
-  bucket: string,
-  location: Location,
-  imageOnly: boolean,
-  signal: AbortSignal,
-) {
-  const info = await headOf(deps, location, signal)
-  if (!info || (imageOnly && !info.contentType?.includes('image/'))) {
-    throw new MortiseError('no_such_object', 'no such object')
-  }
-  const fields = objectFields(info)
-  deps.headerRules(bucket, 200, fields)
-  const { etag, size, lastModified } = info
-  return {
-    fields,
-    etag: fields.etag ?? quoted(etag),
-    lastModified: lastModified.getTime(),
-    size,
-    body: { kind: 'none' },
-  } as const
-}
-
-/** Reads small bodies whole, and puts into the cache what its `Cache-Control` (or, without one, `ttl`) allows. */
-async function keep({ cache, metrics }: DeliverDeps, key: string, entity: Entity, ttl: number): Promise<Delivery> {
+/** Puts into the cache, read whole, what its `Cache-Control` (or, without one, `ttl` in seconds) allows. */
+async function keep({ cache, metrics }: Parts, key: string, entity: Entity, ttl: number): Promise<Delivery> {
   const field = entity.fields['cache-control']
   const lifetime = field === undefined ? ttl : freshnessLifetime(field)
-  const fits = entity.size <= cache.maxItemBytes
-  let { body } = entity
-  if (body.kind === 'stored' && !body.object.range && ((lifetime > 0 && fits) || entity.size <= smallBody)) {
-    await using object = body.object
-    body = { kind: 'bytes', bytes: await object.bytes(entity.size) }
+  const { body } = entity
+  const part = body.kind === 'stored' && body.object.range !== undefined
+  if (lifetime <= 0 || entity.size > cache.maxItemBytes || part || body.kind === 'none') {
+    return { entity, cacheKey: null }
   }
-  if (body.kind !== 'bytes' || lifetime <= 0 || !fits) return { entity: { ...entity, body }, cacheKey: null }
-  const whole = { ...entity, body }
+  const whole = { ...entity, body: { kind: 'bytes', bytes: await bytesOf(body, entity.size) } as const }
   cache.set(key, whole, lifetime)
   metrics.cache.inc({ status: 'set' })
   return { entity: whole, cacheKey: key }
 }
 
-/** A range that the object does not have is answered from the whole, which knows the size. */
-async function openRange(deps: DeliverDeps, location: Location, range: ByteRange | null, signal: AbortSignal) {
-  try {
-    return await open(deps, location, range, signal)
-  } catch (error) {
-    if (error instanceof MortiseError && error.code === 'range_not_satisfiable')
-      return open(deps, location, null, signal)
-    throw error
-  }
-}
-
-function open(deps: DeliverDeps, { storage, bucket, key }: Location, range: ByteRange | null, signal: AbortSignal) {
-  const ref = { bucket, key }
-  return inTime(deps, signal, limited =>
-    deps.storage(storage).get(ref, range ? { range, signal: limited } : { signal: limited }),
-  )
-}
-
-function headOf(deps: DeliverDeps, { storage, bucket, key }: Location, signal: AbortSignal) {
-  return inTime(deps, signal, limited => deps.storage(storage).head({ bucket, key }, limited))
-}
-
-/** Opening is limited in time; reading afterwards takes as long as the client needs. */
-async function inTime<T>(
-  { settings }: DeliverDeps,
-  signal: AbortSignal,
-  run: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const limit = new AbortController()
-  const late = new MortiseError('storage_unavailable', 'storage: no answer in time')
-  const timer = setTimeout(() => limit.abort(late), settings.storageTimeout)
-  try {
-    return await run(AbortSignal.any([signal, limit.signal]))
-  } finally {
-    clearTimeout(timer)
-  }
+async function bytesOf(body: Exclude<Entity['body'], { kind: 'none' }>, size: number): Promise<Uint8Array> {
+  if (body.kind === 'bytes') return body.bytes
+  await using object = body.object
+  return await object.bytes(size)
 }

@@ -88,7 +88,7 @@ function logged(log: Log, handle: RequestListener): RequestListener {
 }
 
 function reportError(log: Log, metrics: Metrics, error: unknown, { status, code }: ErrorReply, facts: object): void {
-  metrics.responses.inc({ status, code })
+  metrics.errors.inc({ status, code })
   if (code === 'overloaded') metrics.throttled.inc()
   if (code === 'internal') log.error({ ...facts, code, err: error }, 'request failed')
   else log.debug({ ...facts, code, reason: error instanceof Error ? error.message : undefined }, 'request refused')

@@ -6,7 +6,7 @@ import type { Preference } from './http/negotiate.ts'
 export type HitLaneDeps = {
   cache: ResponseCache
   preferenceOf(accept: string | undefined): Preference
-  onHit(method: string): void
+  onHit(): void
 }
 
 /**
@@ -27,7 +27,7 @@ export function createHitLane({ cache, preferenceOf, onHit }: HitLaneDeps) {
     if (status === 304) response.writeHead(304, cached.notModifiedHead).end()
     else if (method === 'HEAD') response.writeHead(200, cached.head).end()
     else response.writeHead(200, cached.head).end(cached.bytes)
-    onHit(method)
+    onHit()
     return true
   }
 }

@@ -1,6 +1,7 @@
-import { rm } from 'node:fs/promises'
+import { lstat, rm } from 'node:fs/promises'
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
+import { connect } from 'node:net'
 import type { Listener } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
 
@@ -65,8 +66,7 @@ export async function listen(where: Listener, handle: RequestListener): Promise<
 }
 
 async function open(server: Server, where: Listener): Promise<void> {
-  // A socket file left by a process that was killed is in the way.
-  if ('path' in where) await rm(where.path, { force: true })
+  if ('path' in where) await removeStaleSocket(where.path)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(new MortiseError('invalid_config', explain(error, where), { cause: error })),
@@ -76,6 +76,18 @@ async function open(server: Server, where: Listener): Promise<void> {
   })
   server.removeAllListeners('error')
   server.on('error', () => {})
+}
+
+/** The socket of a process that was killed is in the way; one that somebody listens on, or any other file, stays. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => null)
+  if (!found?.isSocket()) return
+  const alive = await new Promise<boolean>(resolve => {
+    const probe = connect(path)
+    probe.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    probe.once('connect', () => probe.destroy())
+  })
+  if (!alive) await rm(path, { force: true })
 }
 
 function explain({ code }: NodeJS.ErrnoException, where: Listener): string {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { QueueConfig, RedisAddress } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
 import type { JobQueue } from '@mortise/queue'
@@ -16,20 +17,34 @@ export async function createQueue(config: QueueConfig, log: Log): Promise<JobQue
   const { createBullQueue } = await import('@mortise/queue/bullmq')
   const { type, prefix, inlineBytes, resultTtl, lockDuration, stalledInterval } = config
   let reached = false
+  let lastError: unknown
   const queue = createBullQueue({
-    connection: { type, nodes: nodesOf(config).map(withoutNulls) },
+    connection: { type, nodes: nodesOf(config) },
     ...{ prefix, maxWaiting, attempts, inlineBytes, resultTtl, lockDuration, stalledInterval },
     onError(error) {
-      if (reached) log.warn({ reason: error instanceof Error ? error.message : error }, 'queue')
+      lastError = error
+      if (reached) log.warn({ reason: reasonOf(error) }, 'queue')
     },
   })
   try {
-    await queue.ping(AbortSignal.timeout(5000))
+    await reach(queue, AbortSignal.timeout(5000))
     reached = true
     return queue
-  } catch (cause) {
+  } catch (error) {
     await queue.close()
-    throw unreachable(config, cause)
+    throw unreachable(config, lastError ?? error)
+  }
+}
+
+/** A ping gives up soon, and a process that is loading its modules can be too busy to hear the answer. */
+async function reach(queue: JobQueue, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      return await queue.ping(signal)
+    } catch (error) {
+      if (signal.aborted) throw error
+      await delay(100)
+    }
   }
 }
 
@@ -50,8 +65,10 @@ function unreachable(config: RedisConfig, cause: unknown): MortiseError {
     .join(', ')
   return new MortiseError(
     'invalid_config',
-    `cannot reach Redis at ${names}: start it, or change server.queue.address`,
-    { cause },
+    `cannot reach Redis at ${names} (${reasonOf(cause)}): start it, or change server.queue.address`,
+    {
+      cause,
+    },
   )
 }
 
@@ -59,6 +76,7 @@ function nodesOf(config: RedisConfig): RedisAddress[] {
   return config.type === 'redis' ? [config.address] : config.addresses
 }
 
-function withoutNulls({ host, port, username, password, db, tls }: RedisAddress) {
-  return { host, port, db, tls, username: username ?? undefined, password: password ?? undefined }
+function reasonOf(error: unknown): string {
+  const { message, code } = error as { message?: string; code?: string }
+  return message || code || 'no answer'
 }

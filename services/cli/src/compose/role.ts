@@ -21,12 +21,15 @@ export type RunningRole = {
   /** Of the public listeners; empty for a worker. */
   addresses: string[]
   internalAddress: string
+  /** Milliseconds that {@link RunningRole.close} gives to what is in hand. */
+  graceMs: number
   log: Log
   /**
    * Readiness off; requests in flight are answered, then jobs in hand are finished and the rest handed back, all within
-   * the grace time; then everything is closed. Idempotent.
+   * the grace time; then everything is closed. `false`: native work goes on, and only the end of the process ends it.
+   * Idempotent.
    */
-  close(): Promise<void>
+  close(): Promise<boolean>
 }
 
 export async function startRole(role: Role, config: Config): Promise<RunningRole> {
@@ -48,23 +51,25 @@ export async function startRole(role: Role, config: Config): Promise<RunningRole
       void restartInPlace(running)
     }
     const worker = role.worker ? await startWorkerPart({ ...parts, onStuck }) : null
-    if (worker) stack.adopt(worker, part => part.close(0))
+    if (worker) stack.adopt(worker, async part => void (await part.close(0)))
     const servers = role.gateway ? await listenPublicly(parts) : []
     for (const server of servers) stack.adopt(server, part => part.close(0))
 
-    let closing: Promise<void> | undefined
+    let closing: Promise<boolean> | undefined
     const close = async () => {
       draining = true
       const until = Date.now() + server.worker.graceSeconds * 1000
       const left = () => Math.max(0, until - Date.now())
       // Clients still wait for jobs, so the gateway goes first.
       await Promise.all(servers.map(running => running.close(left())))
-      await worker?.close(left())
+      const settled = (await worker?.close(left())) ?? true
       await stack.disposeAsync()
+      return settled
     }
     running = {
       addresses: servers.map(({ address }) => address),
       internalAddress: internal.address,
+      graceMs: server.worker.graceSeconds * 1000,
       log,
       close: () => {
         closing ??= close()

@@ -29,8 +29,7 @@ export async function createStorages(config: Config, metrics: Metrics): Promise<
   const storages = new Map<string, Storage>()
   for (const bucket of Object.values(config.buckets)) {
     for (const [name, settings] of Object.entries(bucket.storages)) {
-      const create = kinds[settings.kind] as Create | undefined
-      if (!create) continue
+      const create = (kinds[settings.kind] ?? refuse) as Create
       storages.set(
         `${bucket.name}/${name}`,
         measureStorage(await create(settings), metrics, { bucket: bucket.name, name }),
@@ -47,6 +46,22 @@ export async function createStorages(config: Config, metrics: Metrics): Promise<
     async [Symbol.asyncDispose]() {
       await Promise.allSettled([...storages.values()].map(storage => storage[Symbol.asyncDispose]()))
     },
+  }
+}
+
+/** A kind of mort's that is not here: the file is accepted, and a request that needs it is told so. */
+async function refuse({ kind }: StorageConfig): Promise<Storage> {
+  const unsupported = async () => {
+    throw new MortiseError('unsupported', `this version has no storage of the kind ${kind}`)
+  }
+  return {
+    kind,
+    get: unsupported,
+    head: unsupported,
+    put: unsupported,
+    delete: unsupported,
+    ping: unsupported,
+    async [Symbol.asyncDispose]() {},
   }
 }
 

@@ -8,9 +8,12 @@ import { startWorker } from '@mortise/worker'
 import type { Storages } from './storages.ts'
 
 export type RunningWorker = {
-  /** Finishes the jobs in hand within `graceMs` and hands the others back. */
-  close(graceMs: number): Promise<void>
+  /** Finishes the jobs in hand within `graceMs` and hands the others back. `false`: native work goes on in spite of that. */
+  close(graceMs: number): Promise<boolean>
 }
+
+/** For renders whose job was handed back, after the grace: they end at their next step, or not at all. */
+const settleMs = 1000
 
 export type WorkerParts = {
   config: Config
@@ -46,7 +49,7 @@ export async function runWorker({
   return {
     async close(graceMs) {
       await consumer.close(graceMs)
-      await images.close()
+      return images.close(settleMs)
     },
   }
 }

@@ -41,17 +41,6 @@ export function rangeIsCurrent(fields: RequestFields, current: Validators): bool
   return date(ifRange) === seconds(current.lastModified)
 }
 
-/** The fields that {@link evaluatePreconditions} and ranges look at. */
-export function isConditional(fields: RequestFields): boolean {
-  return (
-    fields['if-none-match'] !== undefined ||
-    fields['if-modified-since'] !== undefined ||
-    fields.range !== undefined ||
-    fields['if-match'] !== undefined ||
-    fields['if-unmodified-since'] !== undefined
-  )
-}
-
 function text(field: string | string[] | undefined): string | null {
   return field === undefined ? null : String(field)
 }

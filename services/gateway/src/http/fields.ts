@@ -33,8 +33,13 @@ export function objectFields(info: ObjectInfo): Fields {
 }
 
 /** An SVG can carry scripts; opened by itself it would run them with the rights of this origin. */
-export function withSafety(fields: Fields): Fields {
+function withSafety(fields: Fields): Fields {
   if (fields['content-type']?.startsWith('image/svg')) fields['content-security-policy'] = "script-src 'none'; sandbox"
+  return fields
+}
+
+/** For answers without the body of their 200. */
+export function withoutBodyFields({ 'content-type': _type, 'content-encoding': _encoding, ...fields }: Fields): Fields {
   return fields
 }
 

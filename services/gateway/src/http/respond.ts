@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
+import type { StoredObject } from '@mortise/storage'
 import { evaluatePreconditions, type RequestFields, rangeIsCurrent } from './conditional.ts'
 import type { Entity } from './entity.ts'
-import type { Fields } from './fields.ts'
+import { type Fields, withoutBodyFields } from './fields.ts'
 import { contentRange, layOutParts, type Span, selectRanges } from './range.ts'
 
 export type RespondTo = { method: string; fields: RequestFields }
@@ -12,7 +13,9 @@ export async function respond(entity: Entity, { method, fields }: RespondTo): Pr
   const status = evaluatePreconditions(fields, entity)
   if (status !== null) {
     await discard(entity)
-    return status === 304 ? notModified(entity) : new Response(null, { status, headers: empty(entity.fields) })
+    return status === 304
+      ? notModified(entity)
+      : new Response(null, { status, headers: withoutBodyFields(entity.fields) })
   }
   if (method === 'HEAD') {
     await discard(entity)
@@ -31,21 +34,16 @@ export async function respond(entity: Entity, { method, fields }: RespondTo): Pr
 }
 
 /** 416, with the size that would have been allowed (RFC 9110 section 15.5.17). */
-export function unsatisfiable(fields: Fields, size: number): Response {
+function unsatisfiable(fields: Fields, size: number): Response {
   return new Response(JSON.stringify({ message: 'error', code: 'range_not_satisfiable' }), {
     status: 416,
-    headers: { ...empty(fields), 'content-type': 'application/json', 'content-range': `bytes */${size}` },
+    headers: { ...withoutBodyFields(fields), 'content-type': 'application/json', 'content-range': `bytes */${size}` },
   })
 }
 
 /** A 304 has the fields of its 200, but for those that describe a body (RFC 9110 section 15.4.5). */
 function notModified({ fields }: Entity): Response {
-  const { 'content-type': _type, 'content-encoding': _encoding, ...kept } = fields
-  return new Response(null, { status: 304, headers: kept })
-}
-
-function empty({ 'content-type': _type, 'content-encoding': _encoding, ...fields }: Fields): Fields {
-  return fields
+  return new Response(null, { status: 304, headers: withoutBodyFields(fields) })
 }
 
 async function whole({ fields, size, body }: Entity): Promise<Response> {
@@ -56,7 +54,7 @@ async function whole({ fields, size, body }: Entity): Promise<Response> {
   // It was opened for a range that turned out not to count.
   const opened = object.range ? await body.reopen({ start: 0 }) : object
   if (opened !== object) await object[Symbol.asyncDispose]()
-  return new Response(toWeb(opened.stream()), { headers })
+  return new Response(await bodyOf(opened, size), { headers })
 }
 
 async function part({ fields, size, body }: Entity, span: Span): Promise<Response> {
@@ -71,10 +69,10 @@ async function part({ fields, size, body }: Entity, span: Span): Promise<Respons
   if (body.kind === 'none') return new Response(null, { status: 206, headers })
   const { object } = body
   if (object.range?.start === span.start && object.range.end === span.end) {
-    return new Response(toWeb(object.stream()), { status: 206, headers })
+    return new Response(await bodyOf(object, span.end - span.start + 1), { status: 206, headers })
   }
   await object[Symbol.asyncDispose]()
-  return new Response(toWeb((await body.reopen(span)).stream()), { status: 206, headers })
+  return new Response(await bodyOf(await body.reopen(span), span.end - span.start + 1), { status: 206, headers })
 }
 
 async function parts(entity: Entity, spans: Span[]): Promise<Response> {
@@ -100,6 +98,18 @@ async function parts(entity: Entity, spans: Span[]): Promise<Response> {
     'content-length': String(length),
   }
   return new Response(toWeb(Readable.from(chunks(), { objectMode: false })), { status: 206, headers })
+}
+
+/** Below this, one read into memory is cheaper than a stream. */
+const smallBody = 256 * 1024
+
+async function bodyOf(
+  object: StoredObject,
+  length: number,
+): Promise<ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>> {
+  if (length > smallBody) return toWeb(object.stream())
+  await using small = object
+  return asBody(await small.bytes(length))
 }
 
 async function discard({ body }: Entity): Promise<void> {

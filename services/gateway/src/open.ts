@@ -1,0 +1,81 @@
+import { MortiseError } from '@mortise/errors'
+import type { Location, Plan } from '@mortise/plan'
+import type { ByteRange, Storage, StoredObject } from '@mortise/storage'
+import { isWhole, readRecord } from '@mortise/storage/record'
+
+export type OpenDeps = {
+  /** By name as in a Plan. Throws `storage_unavailable` for one that is not configured. */
+  storage(name: string): Storage
+  /** Milliseconds for a storage to open an object. */
+  timeout: number
+}
+
+export type Opener = ReturnType<typeof createOpener>
+
+/** Reads of storages. Opening is limited in time; reading afterwards takes as long as the client needs. */
+export function createOpener({ storage, timeout }: OpenDeps) {
+  const inTime = async <T>(signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const limit = new AbortController()
+    const late = new MortiseError('storage_unavailable', 'storage: no answer in time')
+    const timer = setTimeout(() => limit.abort(late), timeout)
+    try {
+      return await run(AbortSignal.any([signal, limit.signal]))
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  const head = (location: Location, signal: AbortSignal) =>
+    inTime(signal, limited => storage(location.storage).head(location, limited))
+
+  const open = (location: Location, range: ByteRange | null, signal: AbortSignal) =>
+    inTime(signal, limited =>
+      storage(location.storage).get(location, range ? { range, signal: limited } : { signal: limited }),
+    )
+
+  return {
+    head,
+    open,
+
+    /** A range that the object does not have is answered from the whole, which knows the size. */
+    async openRange(location: Location, range: ByteRange | null, signal: AbortSignal): Promise<StoredObject | null> {
+      try {
+        return await open(location, range, signal)
+      } catch (error) {
+        if (!(error instanceof MortiseError) || error.code !== 'range_not_satisfiable') throw error
+        return open(location, null, signal)
+      }
+    },
+
+    /**
+     * The stored derivative, unless it is torn, or stale: made by another plan (with keys that are paths, a changed
+     * preset), or, with `checkParent`, from another original than the present one. Those that mort has stored say
+     * neither and are taken. Throws `no_such_object` when `checkParent` finds no original.
+     */
+    async openCurrent(plan: Plan, checkParent: boolean, signal: AbortSignal): Promise<StoredObject | null> {
+      const parent = checkParent ? head(plan.original, signal) : null
+      // Its failure is awaited below; until then nobody listens.
+      parent?.catch(() => {})
+      const object = await open(plan.derivative, null, signal)
+      try {
+        const original = await parent
+        if (checkParent && !original) throw new MortiseError('no_such_object', 'the original is gone')
+        if (object && isCurrent(object, plan, original?.etag)) return object
+        await object?.[Symbol.asyncDispose]()
+        return null
+      } catch (error) {
+        await object?.[Symbol.asyncDispose]()
+        throw error
+      }
+    },
+  }
+}
+
+function isCurrent({ info }: StoredObject, plan: Plan, original: string | undefined): boolean {
+  const record = readRecord(info)
+  return (
+    isWhole(info) &&
+    (record.plan === undefined || record.plan === plan.id) &&
+    (original === undefined || record.original === undefined || record.original === original)
+  )
+}
