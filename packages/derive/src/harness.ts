@@ -101,7 +101,9 @@ function createTextPool() {
   }
   const close = async () => true
   const stats = () => ({ threads: 1, running: state.running, waiting: 0, memory: 0 })
-  return Object.assign(state, { pool: { render, stats, close, [Symbol.asyncDispose]: async () => {} } satisfies ImagePool })
+  return Object.assign(state, {
+    pool: { render, stats, close, [Symbol.asyncDispose]: async () => {} } satisfies ImagePool,
+  })
 }
 
 export function textOf(bytes: Uint8Array): string {

@@ -2,7 +2,6 @@ import { MortiseError } from '@mortise/errors'
 import { type Format, formats } from '@mortise/operations'
 import sharp, { type Metadata } from 'sharp'
 import { toRenderError } from './errors.ts'
-import { readJpegHeader } from './jpeg-header.ts'
 
 /** What the first bytes of an original tell. It travels to a thread. */
 export type Header = {
@@ -28,10 +27,15 @@ export type Header = {
 
 const bytesOf: Record<string, number> = { uchar: 1, char: 1, ushort: 2, short: 2, uint: 4, int: 4, float: 4 }
 
+/** An SVG is a program: its text is parsed whole to be asked its size, and nothing interrupts that. */
+const maxSvgBytes = 512 * 1024
+const lessThan = 0x3c
+
 /** Reads no pixels. Throws `undecodable`, and sometimes `limit_exceeded` for a frame of more than `inputPixels`. */
 export async function readHeader(bytes: Uint8Array, inputPixels: number): Promise<Header> {
-  const plain = readJpegHeader(bytes)
-  if (plain) return plain
+  if (bytes[0] === lessThan && bytes.byteLength > maxSvgBytes) {
+    throw new MortiseError('limit_exceeded', `an SVG of ${bytes.byteLength} bytes`)
+  }
   const metadata = await read(bytes, inputPixels)
   return {
     format: formatOf(metadata),

@@ -96,8 +96,9 @@ describe('a pool', () => {
       return made
     })
     const ends = await Promise.allSettled(renders)
-    expect(ends.filter(end => end.status === 'rejected' && end.reason.message === 'gone')).toHaveLength(29)
-    expect(ends.filter(end => end.status === 'fulfilled').length).toBeGreaterThan(100)
+    // Neither left, nor truncated, nor asked for an area that lies outside.
+    const good = (i: number) => i % 7 !== 0 && i % 5 !== 4 && Math.floor(i / 5) % 5 !== 3
+    expect(ends.map(end => end.status === 'fulfilled')).toEqual(ends.map((_, i) => good(i)))
     await until(() => expect(pool.stats()).toMatchObject(idle))
     expect(sharp.counters()).toEqual({ queue: 0, process: 0 })
   })

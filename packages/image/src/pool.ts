@@ -1,6 +1,7 @@
 import { fromFailure, MortiseError } from '@mortise/errors'
 import { createBudget } from './budget.ts'
-import { readHeader } from './header.ts'
+import { type Header, readHeader } from './header.ts'
+import { readJpegHeader } from './jpeg-header.ts'
 import { checkLimits } from './limits.ts'
 import type { Task } from './thread.ts'
 import { createThreads } from './threads.ts'
@@ -38,21 +39,20 @@ export function createImagePool({ threads, limits, onStuck, hardLimitSeconds }: 
   async function render({ bytes, passes, output, signal }: RenderRequest): Promise<Rendered> {
     signal.throwIfAborted()
     if (refusal) throw refusal
-    const header = await untilAborted(readHeader(bytes, limits.inputPixels), signal)
+    const header = readJpegHeader(bytes) ?? (await askForHeader(bytes, signal))
     const work = planWork(header, passes, output)
     const needed = checkLimits(work, bytes.byteLength, limits)
     const returnMemory = await memory.take(needed, signal)
     try {
-      const returnSlot = await slots.take(1, signal)
-      // The pool can have begun to close between the giving and here.
-      if (refusal) {
-        returnSlot()
-        throw refusal
-      }
-      const task = { bytes, work, inputPixels: limits.inputPixels, seconds: limits.renderSeconds }
-      return start(task, signal, () => {
-        returnSlot()
-        returnMemory()
+      const returnSlot = await takeSlot(signal)
+      const abandoned = new Int32Array(new SharedArrayBuffer(4))
+      const task = { bytes, work, inputPixels: limits.inputPixels, seconds: limits.renderSeconds, abandoned }
+      return guard(run(task), signal, {
+        leave: () => Atomics.store(abandoned, 0, 1),
+        giveBack() {
+          returnSlot()
+          returnMemory()
+        },
       })
     } catch (error) {
       returnMemory()
@@ -60,12 +60,33 @@ export function createImagePool({ threads, limits, onStuck, hardLimitSeconds }: 
     }
   }
 
-  // Whoever asked may leave; what was taken is given back when the thread has ended, because native work goes on.
-  function start(task: Omit<Task, 'abandoned'>, signal: AbortSignal, giveBack: () => void): Promise<Rendered> {
-    const abandoned = new Int32Array(new SharedArrayBuffer(4))
-    const { promise, resolve, reject } = Promise.withResolvers<Rendered>()
+  // Some formats are parsed whole to be asked their size, which nothing interrupts: that counts as a render.
+  async function askForHeader(bytes: Uint8Array, signal: AbortSignal): Promise<Header> {
+    const giveBack = await takeSlot(signal)
+    return guard(readHeader(bytes, limits.inputPixels), signal, { leave() {}, giveBack })
+  }
+
+  async function takeSlot(signal: AbortSignal): Promise<() => void> {
+    const giveBack = await slots.take(1, signal)
+    if (!refusal) return giveBack
+    // The pool has begun to close between the giving and here.
+    giveBack()
+    throw refusal
+  }
+
+  async function run(task: Task): Promise<Rendered> {
+    const reply = await pool.run(task).catch(cause => {
+      throw new MortiseError('internal', 'the thread of this render ended', { cause })
+    })
+    if (!reply.ok) throw fromFailure(reply.failure)
+    return reply.rendered
+  }
+
+  // Whoever asked may leave; what was taken is given back when the native work has ended, because it goes on.
+  function guard<T>(native: Promise<T>, signal: AbortSignal, ends: { leave(): void; giveBack(): void }): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
     const leave = () => {
-      Atomics.store(abandoned, 0, 1)
+      ends.leave()
       reject(signal.reason)
     }
     const timer = setTimeout(() => {
@@ -74,16 +95,12 @@ export function createImagePool({ threads, limits, onStuck, hardLimitSeconds }: 
     }, hardLimit)
     signal.addEventListener('abort', leave, { once: true })
     if (signal.aborted) leave()
-    const ended = pool
-      .run({ ...task, abandoned })
-      .then(reply => (reply.ok ? resolve(reply.rendered) : reject(fromFailure(reply.failure))))
-      .catch(error => reject(new MortiseError('internal', 'the thread of this render ended', { cause: error })))
-      .finally(() => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', leave)
-        running.delete(ended)
-        giveBack()
-      })
+    const ended = native.then(resolve, reject).finally(() => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', leave)
+      running.delete(ended)
+      ends.giveBack()
+    })
     running.add(ended)
     return promise
   }

@@ -39,7 +39,7 @@ export function connectPatient(target: RedisTarget, onError: (error: unknown) =>
 
 function connect(
   target: RedisTarget,
-  options: CommonRedisOptions,
+  options: Omit<CommonRedisOptions, 'replyMapping'>,
   enableOfflineQueue: boolean,
   onError: (e: unknown) => void,
 ) {
