@@ -3,7 +3,7 @@ import { type Child, startChild } from './child.ts'
 import { fetchAll, fetchOnce, median, pairedRatios, printRatios, type Row } from './measure.ts'
 import { createSetting, createWidths, type Setting, threads } from './setting.ts'
 
-const rounds = 9
+const rounds = 7
 /** All rounds together ask for fewer widths than there are. */
 const derivatives = 72
 

@@ -41,6 +41,10 @@ export function createDerive(deps: DeriveDeps): Derive {
   const bounds = { slots: deps.originals, timeout: deps.limits.storageTimeout, now: deps.now }
   const [reads, writes] = [createGate(bounds), createGate(bounds)]
   return async (plan, { signal, onRendered }) => {
+    // Whoever can write to the queue must not be able to write over originals.
+    if (!plan.derivative.storage.endsWith('/transform')) {
+      throw new MortiseError('invalid_request', `a derivative is not stored in ${plan.derivative.storage}`)
+    }
     const found = await renderUnlessStored(deps, reads, plan, signal)
     if (found.derived) return { derived: found.derived, bytes: null }
     const { rendered, version } = found

@@ -35,7 +35,7 @@ const grammars: Record<TransformConfig['kind'], Compile> = {
 }
 
 export function compileBucket(bucket: BucketConfig, engine: ScriptEngine | null): CompiledBucket {
-  const { name, transform } = bucket
+  const { name, transform, storages } = bucket
   if (!transform) {
     return { name, parse: () => null, parentStorage: 'basic', resultKey: 'path', checkParent: false }
   }
@@ -44,7 +44,8 @@ export function compileBucket(bucket: BucketConfig, engine: ScriptEngine | null)
     name,
     parse: grammars[kind](transform, bucket, engine),
     parentStorage,
-    resultKey: transform.resultKey === 'hash' || transform.resultKey === 'hashParent' ? 'digest' : 'path',
+    // Plain files carry no record of their plan, which is what tells derivatives with one path apart.
+    resultKey: transform.resultKey === 'path' && storages.transform?.kind !== 'local' ? 'path' : 'digest',
     checkParent,
   }
 }

@@ -61,7 +61,8 @@ export function createDeliver(deps: DeliverDeps): Deliver {
   const parts: Parts = { ...deps, opener, entities: createEntities(headerRules, opener), waiting: new Map() }
   return {
     async object({ bucket, object: location, imageOnly }, { head, range, signal }) {
-      const cacheKey = `object ${location.storage} ${location.bucket} ${location.key}`
+      // The header rules of the asking bucket are in what is cached.
+      const cacheKey = `object ${bucket} ${imageOnly} ${location.storage} ${location.bucket} ${location.key}`
       const cached = lookUp(parts, cacheKey)
       if (cached) return { entity: fromCache(cached), cacheKey }
       if (head) {

@@ -4,7 +4,7 @@ import type { Derived } from '@mortise/queue'
 import type { ByteRange, ObjectInfo, StoredObject } from '@mortise/storage'
 import { readRecord } from '@mortise/storage/record'
 import type { Entity } from './http/entity.ts'
-import { type Fields, type HeaderRules, objectFields, quoted } from './http/fields.ts'
+import { type Fields, type HeaderRules, legalFields, objectFields, quoted } from './http/fields.ts'
 import type { Opener } from './open.ts'
 
 type Described = Omit<Entity, 'body'>
@@ -17,6 +17,7 @@ export function createEntities(headerRules: HeaderRules, opener: Opener) {
   const describe = (bucket: string, info: ObjectInfo, changes: Fields): Described => {
     const fields = { ...objectFields(info), ...changes }
     headerRules(bucket, 200, fields)
+    legalFields(fields)
     const { size, etag, lastModified } = info
     return { fields, etag: fields.etag ?? quoted(etag), lastModified: lastModified.getTime(), size }
   }

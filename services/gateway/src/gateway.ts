@@ -9,10 +9,11 @@ import { type Log, type Metrics, registerGauges } from '@mortise/telemetry'
 import { createApp } from './app.ts'
 import { createResponseCache } from './cache.ts'
 import { createDeliver } from './deliver.ts'
-import type { ErrorReply } from './errors.ts'
+import { type ErrorReply, renderError } from './errors.ts'
 import { createHitLane } from './hit-lane.ts'
 import { createHeaderRules } from './http/fields.ts'
 import { createNegotiation } from './http/negotiate.ts'
+import { errorResponse } from './routes/objects.ts'
 
 export { type Check, createInternal } from './routes/internal.ts'
 export { listen, type RunningServer } from './server.ts'
@@ -53,12 +54,24 @@ export function createGateway(deps: GatewayDeps): RequestListener {
   })
   const hits = metrics.cache.labels('hit')
   const hitLane = createHitLane({ cache, preferenceOf, onHit: () => hits.inc() })
-  const application = getRequestListener(app.fetch)
+  const application = getRequestListener(app.fetch, { errorHandler: error => failed(log, error) })
   registerCacheGauges(metrics, cache)
   const handle: RequestListener = (request, response) => {
-    if (!hitLane(request, response)) void application(request, response)
+    try {
+      if (!hitLane(request, response)) void application(request, response)
+    } catch (error) {
+      // No single response may end the process.
+      void failed(log, error)
+      response.destroy()
+    }
   }
   return timed(metrics, server.accessLogs ? logged(log, handle) : handle)
+}
+
+/** A bug beyond the application's own boundary: nothing of it leaves. */
+function failed(log: Log, err: unknown): Response {
+  log.error({ err }, 'response failed')
+  return errorResponse(renderError(err, { debug: false }), {}, 'GET')
 }
 
 /** Until the response is handed to the system; the speed of the client is not ours. */

@@ -34,9 +34,24 @@ export function objectFields(info: ObjectInfo): Fields {
 
 /** An SVG can carry scripts; opened by itself it would run them with the rights of this origin. */
 function withSafety(fields: Fields): Fields {
-  if (fields['content-type']?.startsWith('image/svg')) fields['content-security-policy'] = "script-src 'none'; sandbox"
+  if (fields['content-type']?.toLowerCase().startsWith('image/svg'))
+    fields['content-security-policy'] = "script-src 'none'; sandbox"
   return fields
 }
+
+/**
+ * Leaves out what no header can hold (RFC 9110 section 5.5): names and values come from stored objects and from other
+ * processes, and one of them must not be able to fail every response that carries it.
+ */
+export function legalFields(fields: Fields): Fields {
+  for (const [name, value] of Object.entries(fields)) {
+    if (!legalName.test(name) || !legalValue.test(value)) delete fields[name]
+  }
+  return fields
+}
+
+const legalName = /^[!#$%&'*+.^_`|~\w-]+$/
+const legalValue = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /** For answers without the body of their 200. */
 export function withoutBodyFields({ 'content-type': _type, 'content-encoding': _encoding, ...fields }: Fields): Fields {

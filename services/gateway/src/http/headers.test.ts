@@ -1,7 +1,7 @@
 import type { BucketConfig, HeaderRule } from '@mortise/config'
 import { describe, expect, it } from 'vitest'
 import { freshnessLifetime } from './cache-control.ts'
-import { createHeaderRules } from './fields.ts'
+import { createHeaderRules, legalFields } from './fields.ts'
 import { createNegotiation } from './negotiate.ts'
 
 describe('how long a response may be kept', () => {
@@ -55,6 +55,18 @@ describe('header rules', () => {
     ]
     expect(apply(rules, 404, {})).toMatchObject({ 'x-a': '1' })
     expect(apply(rules, 404, {})).not.toHaveProperty('x-b')
+  })
+})
+
+describe('fields that came from outside', () => {
+  it.each([
+    ['x-amz-meta-name', '\u2605', false],
+    ['x-amz-meta-name', 'a\r\nset-cookie: b', false],
+    ['x-amz-meta-na me', 'a', false],
+    ['content-disposition', 'attachment; filename="\u00e9.jpg"', true],
+    ['x-amz-meta-name', '', true],
+  ])('%s: %j is kept: %s', (name, value, kept) => {
+    expect(name in legalFields({ [name]: value })).toBe(kept)
   })
 })
 
