@@ -38,7 +38,8 @@ async function work({ derive, log, metrics }: WorkerDeps, { plan, lane }: Job, c
     if (signal.aborted) throw signal.reason
     const failure = toFailure(error)
     metrics.jobs.inc({ outcome: failure.code })
-    logFailure(log, { plan: plan.id, lane, answered, code: failure.code }, error)
+    const { bucket, key } = plan.original
+    logFailure(log, { plan: plan.id, bucket, key, lane, answered, code: failure.code }, error)
     if (!answered && error instanceof MortiseError && error.retry) throw error
     return { ok: false, failure }
   }
