@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { getRequestListener } from '@hono/node-server'
+import { getRequestListener, RequestError } from '@hono/node-server'
 import type { Config } from '@mortise/config'
+import { MortiseError } from '@mortise/errors'
 import type { Planner } from '@mortise/plan'
 import type { JobQueue } from '@mortise/queue'
 import type { Storage } from '@mortise/storage'
@@ -68,10 +69,12 @@ export function createGateway(deps: GatewayDeps): RequestListener {
   return timed(metrics, server.accessLogs ? logged(log, handle) : handle)
 }
 
-/** A bug beyond the application's own boundary: nothing of it leaves. */
+/** What fails outside the application: a request that is none, or a bug. Nothing of it leaves. */
 function failed(log: Log, err: unknown): Response {
-  log.error({ err }, 'response failed')
-  return errorResponse(renderError(err, { debug: false }), {}, 'GET')
+  const malformed = err instanceof RequestError
+  if (!malformed) log.error({ err }, 'response failed')
+  const error = malformed ? new MortiseError('invalid_request', err.message) : err
+  return errorResponse(renderError(error, { debug: false }), {}, 'GET')
 }
 
 /** Until the response is handed to the system; the speed of the client is not ours. */
