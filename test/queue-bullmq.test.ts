@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { MortiseError } from '@mortise/errors'
+import { MortiseError, toFailure } from '@mortise/errors'
 import { type BullQueueOptions, createBullQueue } from '@mortise/queue/bullmq'
 import { aborted, made, plan, recorder, testQueue, textOf, wait } from '@mortise/queue/conformance'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createKeys } from '../packages/queue/src/bullmq/keys.ts'
+import { writeLetter } from '../packages/queue/src/bullmq/letter.ts'
 import { look } from '../packages/queue/src/bullmq/look.ts'
 import { type RedisServer, startRedis } from './servers/redis.ts'
 
@@ -156,6 +157,73 @@ describe('bullmq queue', () => {
     }, patience)
     expect(textOf(await queue.submit(plan(1), wait()))).toBe('x')
     expect(job.plans).toEqual([plan(1).id])
+  })
+
+  it.each(['early', 'at the end'] as const)('answers two gateways %s by one letter each', async when => {
+    const options = optionsFor(redis)
+    await using a = createBullQueue(options)
+    await using b = createBullQueue(options)
+    await using worker = createBullQueue(options)
+    await using client = connect()
+    const inboxes: string[] = []
+    client.on('pmessage', (_pattern, channel) => inboxes.push(channel))
+    await client.psubscribe(`{${options.prefix}}:inbox:*`)
+    const job = recorder()
+    const submitted = [a, a, b, b].map(queue => queue.submit(plan(1), wait()))
+    await waitersOf(options, 2)
+    await worker.consume(job.handler, { concurrency: 1 })
+    const context = await job.started(1)
+    if (when === 'early') context.answer(made('x'))
+    else job.finish(made('x'))
+    expect((await Promise.all(submitted)).map(textOf)).toEqual(['x', 'x', 'x', 'x'])
+    job.finish(made('x'))
+    await vi.waitFor(async () => expect((await a.stats()).active).toBe(0), patience)
+    expect(inboxes).toHaveLength(2)
+    expect(new Set(inboxes).size).toBe(2)
+    await waitersOf(options, 0)
+  })
+
+  it.each([
+    ['early', made('x')],
+    ['at the end', made('x')],
+    ['with a failure', { ok: false, failure: { code: 'undecodable', message: 'no image' } } as const],
+  ])('answers %s although the letter is lost', async (when, outcome) => {
+    const options = optionsFor(redis)
+    await using queue = createBullQueue(options)
+    await using worker = createBullQueue(options)
+    await using client = connect()
+    const job = recorder()
+    await worker.consume(job.handler, { concurrency: 1 })
+    const submitted = queue.submit(plan(1), wait())
+    const context = await job.started(1)
+    // Both clients of the channels are gone until they have connected again, which takes them 50 ms at least.
+    await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    expect(await client.pubsub('CHANNELS', `{${options.prefix}}:*`)).toEqual([])
+    if (when === 'early') context.answer(outcome)
+    else job.finish(outcome)
+    expect(await submitted).toMatchObject(outcome)
+    job.finish(outcome)
+    await vi.waitFor(async () => expect((await queue.stats()).active).toBe(0), patience)
+    await waitersOf(options, 0)
+    await vi.waitFor(async () => {
+      expect(await client.pubsub('CHANNELS', `{${options.prefix}}:inbox:*`)).toHaveLength(1)
+    }, patience)
+  })
+
+  it('is told of its job after a letter about an earlier job of the plan, which took it off the list', async () => {
+    const options = optionsFor(redis)
+    await using queue = createBullQueue(options)
+    await using client = connect()
+    const job = recorder()
+    const submitted = queue.submit(plan(1), wait())
+    await waitersOf(options, 1)
+    const [inbox = ''] = (await client.call('PUBSUB', 'CHANNELS', `{${options.prefix}}:inbox:*`)) as string[]
+    await client.del(`{${options.prefix}}:waiters:${plan(1).id}`)
+    await client.publish(inbox, writeLetter(`i-${plan(1).id}-earlier`, { ok: false, failure: toFailure('earlier') }))
+    await waitersOf(options, 1)
+    await queue.consume(job.handler, { concurrency: 1 })
+    job.finish(made('x'))
+    expect(textOf(await submitted)).toBe('x')
   })
 
   it('works on a cluster', async () => {
@@ -355,6 +423,12 @@ function observe(child: ChildProcess): Child {
 function connect({ host, port } = redis): Redis & AsyncDisposable {
   const client = new Redis({ host, port })
   return Object.assign(client, { [Symbol.asyncDispose]: async () => client.disconnect() })
+}
+
+/** Until so many processes wait for plan 1. */
+async function waitersOf({ prefix }: BullQueueOptions, count: number) {
+  await using client = connect()
+  await vi.waitFor(async () => expect(await client.zcard(`{${prefix}}:waiters:${plan(1).id}`)).toBe(count), patience)
 }
 
 /** BullMQ itself on the same queue. */

@@ -15,6 +15,8 @@ import type { WireOutcome } from './wire.ts'
 
 export type CrewOptions = Omit<TurnOptions, 'floor' | 'presence' | 'post' | 'deaths'> & {
   concurrency: number
+  /** Seconds for which bodies stay in Redis. */
+  resultTtl: number
   /** ms after which a job of a worker that is not heard of any more may be given to another. */
   lockDuration: number
   /** ms between looks for such jobs. */
@@ -38,11 +40,11 @@ const retention = { age: 60, count: 1_000 }
 const maxStalledCount = 10
 
 export function createCrew(options: CrewOptions): Crew {
-  const { redis, keys, concurrency, lockDuration, stalledInterval, onError, onClosed } = options
+  const { redis, keys, concurrency, lockDuration, stalledInterval, resultTtl, onError, onClosed } = options
   const hands = new Set<Hand>()
   const answered = new WeakSet<BullJob>()
   const errands = createErrands(onError)
-  const post = createPost(redis, keys)
+  const post = createPost(redis, keys, resultTtl * 1_000)
   const deaths = createDeaths(redis, keys)
   const turn = { ...options, post, deaths, presence: createPresence(redis, keys), floor: createFloor() }
   const early = new Map<string, number>()

@@ -17,7 +17,7 @@ export function createKeys(prefix: string) {
     job: (jobId: string) => `${tagged}:${queueName}:${jobId}`,
     /** Who waits for a plan: a sorted set of flights by deadline, each `<process>.<number>`. Expires. */
     waiters: (planId: string) => `${tagged}:waiters:${planId}`,
-    /** The body that a job answered with. Expires. */
+    /** The letter with the body that a job answered with, or ended with. Expires. */
     bytes: (jobId: string) => `${tagged}:bytes:${jobId}`,
     /** A plan that took its workers down. Expires. */
     poison: (planId: string) => `${tagged}:poison:${planId}`,
@@ -37,7 +37,7 @@ export function laneOf(jobId: string): Lane {
   return jobId.startsWith('b-') ? 'background' : 'interactive'
 }
 
-/** Absent when the job is none of ours. */
-export function planIdOf(jobId: string): string | undefined {
-  return jobId.split('-')[1]
+/** Empty when the job is none of ours. */
+export function planIdOf(jobId: string): string {
+  return jobId.split('-')[1] ?? ''
 }

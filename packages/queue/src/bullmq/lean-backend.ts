@@ -31,17 +31,12 @@ export function createLeanBackend(redis: Client): BackendFactory<RedisQueueBacke
     let waited = false
     let empty = false
 
-    function pause(timeout: number) {
-      waited = true
-      return waitForJob(timeout)
-    }
-
     async function fetch(token: string, name?: string) {
       if (empty) return none
       if (!waited) return moveToActive(token, name)
       waited = false
       const fetched = moveToActive(token, name)
-      // As BullMQ does before it sends: so this is sent behind it.
+      // As BullMQ does before it sends, so that this is sent behind it, in the same write.
       await backend.client
       const [job, last] = await Promise.all([fetched, scripts.mortiseCalm(wait, prioritized, delayed, marker)])
       empty = last === 1 && Boolean(job[0])
@@ -49,6 +44,12 @@ export function createLeanBackend(redis: Client): BackendFactory<RedisQueueBacke
       if (empty) process.nextTick(() => (empty = false))
       return job
     }
-    return Object.assign(backend, { moveToActive: fetch, waitForJob: pause })
+    return Object.assign(backend, {
+      moveToActive: fetch,
+      waitForJob(timeout: number) {
+        waited = true
+        return waitForJob(timeout)
+      },
+    })
   }
 }

@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { fromFailure, MortiseError } from '@mortise/errors'
-import { jitter } from '../attempt.ts'
-import { createFlights, type Flight } from '../flights.ts'
+import { createFlights } from '../flights.ts'
 import type { JobQueue } from '../queue.ts'
 import { unlessAborted, within } from '../within.ts'
 import { commandMs, type RedisTarget } from './connect.ts'
 import { createCounts } from './counts.ts'
 import { createErrands } from './errands.ts'
-import { createJobId, type Keys, laneOf, priorities } from './keys.ts'
+import { createJobId, type Keys, laneOf, planIdOf, priorities } from './keys.ts'
+import { readLetter } from './letter.ts'
 import { createLink } from './link.ts'
 import { type Look, look } from './look.ts'
-import { createPost, readMessage } from './post.ts'
+import { createPost } from './post.ts'
 import { createPresence } from './presence.ts'
 import { createRecheck } from './recheck.ts'
+import { createRide, jobFor, type Ride, type Ticket } from './ride.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import { throwUnavailable, unavailable } from './unavailable.ts'
 import { fromWire, type WireOutcome } from './wire.ts'
@@ -26,36 +27,12 @@ export type SubmitterOptions = {
   onError: (error: unknown) => void
 }
 
-/** What a flight has to do with a job. */
-type Ride = {
-  /** Of the flight in this process; with the process's id it is the member in the presence of the plan. */
-  readonly number: string
-  readonly member: string
-  /** Ours until the answer to "add" names another, which has the same plan. */
-  jobId: string
-  /** Never rejects. */
-  boarding: Promise<void>
-  aboard: boolean
-  adds: number
-  /** Until then presence has been announced; 0 when it is not any more. */
-  announced: number
-  /** Announcements that Redis has not confirmed yet. */
-  announcing: number
-  raised: boolean
-  rising: boolean
-  /** The job has answered, but its bytes are not to be had any more: the end of the job is waited for. */
-  answered: boolean
-  bytes: Promise<Uint8Array | null> | undefined
-}
-type Ticket = Flight<Ride>
-
 export type Submitter = Pick<JobQueue, 'submit' | 'ping' | 'stats' | 'close'>
 
 /** Two commands and a connection fit into it, and 2 s are what `submit` promises when Redis is away. */
 const boardingMs = 2 * commandMs
 /** So often is a job added for one flight, when it was removed by somebody else's withdrawal or Redis lost it. */
 const maxAdds = 6
-const backOffMs = 200
 /** Announced presence lasts this much longer than a deadline, so that not every later waiter has to announce himself. */
 const presenceMs = 1_000
 const cancelled: WireOutcome = { ok: false, failure: { code: 'cancelled', message: 'everybody who waited has left' } }
@@ -65,35 +42,18 @@ export function createSubmitter(options: SubmitterOptions): Submitter {
   const processId = randomUUID().slice(0, 8)
   let rides = 0
   const errands = createErrands(onError)
+  const open = () => createRide(`${processId}.${rides++}`)
   const flights = createFlights<Ride>(maxWaiting, { open, opened: board, raised, landed, left })
   const listen = () => subscriptions.hear(keys.inbox + processId, hear)
   const link = createLink({ target, keys, listen, onError })
   const presence = createPresence(link.client, keys)
-  const post = createPost(link.client, keys)
+  const post = createPost(link.client, keys, 0)
   const recheck = createRecheck({
     waiting: () => flights.all().filter(flight => flight.state.aboard),
     check: checkAll,
     lost,
   })
   const countJobs = createCounts(link)
-
-  function open(): Ride {
-    const number = String(rides++)
-    return {
-      number,
-      member: `${processId}.${number}`,
-      jobId: '',
-      boarding: Promise.resolve(),
-      aboard: false,
-      adds: 0,
-      announced: 0,
-      announcing: 0,
-      raised: false,
-      rising: false,
-      answered: false,
-      bytes: undefined,
-    }
-  }
 
   /** Adds the job, or joins the one that there is. Never rejects: what fails rejects the flight. */
   function board(flight: Ticket) {
@@ -114,22 +74,12 @@ export function createSubmitter(options: SubmitterOptions): Submitter {
     const queue = await link.ready()
     if (flight.landed) return
     // In this order: a job of a poisoned plan is not added any more then, and a worker knows who waits for what it gets.
-    const [, added] = await Promise.all([announce(flight), queue.add('derive', ...jobFor(flight))])
+    const [, added] = await Promise.all([announce(flight), queue.add('derive', ...jobFor(flight, attempts))])
     // Messages about it were for us from the start. Of another's job some may have been sent before, so it is looked at.
     if (flight.landed || !added.id || added.id === jobId || flight.state.jobId !== jobId) return
     flight.state.jobId = added.id
     await raise(flight)
     await check([flight])
-  }
-
-  function jobFor({ plan, lane, deadline, state: { jobId } }: Ticket) {
-    const backoff = { type: 'exponential', delay: backOffMs, jitter }
-    const settings = { attempts, backoff, stackTraceLimit: 1 }
-    const deduplication = { id: plan.id }
-    return [
-      { plan, lane, deadline },
-      { jobId, deduplication, priority: priorities[lane], ...settings },
-    ] as const
   }
 
   async function announce({ plan, deadline, state: ride }: Ticket) {
@@ -185,14 +135,22 @@ export function createSubmitter(options: SubmitterOptions): Submitter {
     })
   }
 
-  function hear(letter: Buffer) {
-    const message = readMessage(letter)
-    const flight = message && flights.get(message.planId)
-    if (!flight || !message.flights.includes(flight.state.number)) return
-    const ride = flight.state
+  function hear(message: Buffer) {
+    const letter = readLetter(message)
+    const flight = letter && flights.get(planIdOf(letter.jobId))
+    if (!flight) return
+    if (flight.state.jobId !== letter.jobId) return errands.run(() => announceAgain(flight))
     // Who is told is not announced any more, unless that is on its way again.
-    if (ride.announcing === 0) ride.announced = 0
-    conclude(flight, message.wire, message.bytes)
+    if (flight.state.announcing === 0) flight.state.announced = 0
+    conclude(flight, letter.wire, letter.bytes)
+  }
+
+  /** A letter about an earlier job of the plan has taken this flight off the list of those who are told of the next. */
+  async function announceAgain(flight: Ticket) {
+    await flight.state.boarding
+    if (flight.landed) return
+    await announce(flight)
+    if (!flight.landed) await check([flight])
   }
 
   async function checkAll(waiting: Ticket[]) {
@@ -260,7 +218,10 @@ export function createSubmitter(options: SubmitterOptions): Submitter {
 
   /** Once per job and flight. `null` when they have expired, or Redis does not give them: then they are in the storage. */
   function fetchBytes({ state: ride }: Ticket): Promise<Uint8Array | null> {
-    ride.bytes ??= link.client.getBuffer(keys.bytes(ride.jobId)).catch(() => null)
+    ride.bytes ??= link.client.getBuffer(keys.bytes(ride.jobId)).then(
+      letter => (letter && readLetter(letter)?.bytes) ?? null,
+      () => null,
+    )
     return ride.bytes
   }
 

@@ -33,8 +33,6 @@ export type TurnOptions = {
   floor: Floor
   /** Bodies up to this size (bytes) travel through Redis. */
   inlineBytes: number
-  /** Seconds for which they stay there. */
-  resultTtl: number
   onError: (error: unknown) => void
 }
 
@@ -74,7 +72,7 @@ async function run(bull: BullJob, job: Job, token: string, hand: Hand, options: 
   const answer = (outcome: Outcome) => {
     if (hand.answered || hand.fate === 'lost' || hand.fate === 'handed back' || !travels(outcome, options)) return
     hand.answered = true
-    answering = tell(hand, outcome, options).catch(options.onError)
+    answering = tell(outcome, hand, options).catch(options.onError)
   }
   const end = await Promise.race([
     begin(bull, hand, options, () => attempt(options.handler, job, { signal: hand.abort.signal, answer })),
@@ -113,24 +111,22 @@ async function begin(bull: BullJob, hand: Hand, { floor, deaths }: TurnOptions, 
 }
 
 /** Whether waiters can be told without reading the storage, where the derivative is not yet. */
-function travels(outcome: Outcome, { inlineBytes }: TurnOptions): boolean {
+function travels(outcome: Outcome, { inlineBytes }: Pick<TurnOptions, 'inlineBytes'>): boolean {
   return !outcome.ok || (outcome.bytes !== null && outcome.bytes.byteLength <= inlineBytes)
 }
 
-async function tell({ jobId }: Hand, outcome: Outcome, { post, resultTtl }: TurnOptions) {
-  await post.answer(jobId, toWire(outcome, true), outcome.ok ? outcome.bytes : null, resultTtl * 1_000)
+/** Sent in this order: who is told, or finds that the job has answered, finds the bytes. */
+async function tell(outcome: Outcome, { jobId }: Hand, { post }: TurnOptions) {
+  const wire = toWire(outcome, true)
+  const kept = outcome.ok && outcome.bytes && post.keep(jobId, wire, outcome.bytes)
+  await Promise.all([kept, post.answer(jobId, wire)])
 }
 
-async function conclude(outcome: Outcome, hand: Hand, options: TurnOptions): Promise<WireOutcome> {
-  const inline = outcome.ok && outcome.bytes !== null && travels(outcome, options)
-  if (inline && !hand.answered) await keepBytes(hand, outcome, options)
-  return toWire(outcome, inline)
-}
-
-async function keepBytes({ jobId }: Hand, outcome: Outcome, { redis, keys, resultTtl }: TurnOptions) {
-  if (!outcome.ok || !outcome.bytes) return
-  const { buffer, byteOffset, byteLength } = outcome.bytes
-  await redis.set(keys.bytes(jobId), Buffer.from(buffer, byteOffset, byteLength), 'PX', resultTtl * 1_000)
+async function conclude(outcome: Outcome, hand: Hand, { post, ...options }: TurnOptions): Promise<WireOutcome> {
+  const bytes = outcome.ok && travels(outcome, options) ? outcome.bytes : null
+  const wire = toWire(outcome, bytes !== null)
+  if (bytes && !hand.answered) await post.keep(hand.jobId, wire, bytes)
+  return wire
 }
 
 function failed(code: 'poisoned' | 'cancelled', message: string): WireOutcome {

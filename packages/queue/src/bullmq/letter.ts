@@ -1,0 +1,60 @@
+import type { Writable } from 'node:stream'
+import { Command } from 'ioredis'
+import type { Client } from './connect.ts'
+import { parseOutcome, type WireOutcome } from './wire.ts'
+
+/** What is in an inbox, and what is kept with a job: "job LF outcome LF bytes", the last part only with bytes. */
+export type Letter = {
+  jobId: string
+  wire: WireOutcome
+  /** `null` when none came along. They share the memory of what was received. */
+  bytes: Uint8Array | null
+}
+
+/** A letter without bytes. */
+export function writeLetter(jobId: string, wire: WireOutcome): string {
+  return `${jobId}\n${JSON.stringify(wire)}`
+}
+
+/** `null` when it is none. */
+export function readLetter(letter: Buffer): Letter | null {
+  const first = letter.indexOf(lineFeed)
+  const second = letter.indexOf(lineFeed, first + 1)
+  const wire = parseOutcome(letter.toString('utf8', first + 1, second < 0 ? letter.length : second))
+  if (first < 0 || !wire) return null
+  return { jobId: letter.toString('utf8', 0, first), wire, bytes: second < 0 ? null : letter.subarray(second + 1) }
+}
+
+/** Keeps a letter with bytes under the key for `ttl` ms. The bytes must not change until it is kept. */
+export async function keepLetter(client: Client, key: string, letter: string, bytes: Uint8Array, ttl: number) {
+  const command = new KeepCommand(key, `${letter}\n`, bytes, ttl)
+  client.sendCommand(command)
+  await command.promise
+}
+
+const lineFeed = 10
+
+/** SET key bytes PX ttl. ioredis would copy the bytes twice on their way to the socket; this writes them as they are. */
+class KeepCommand extends Command {
+  readonly #head: string
+  readonly #bytes: Uint8Array
+
+  constructor(key: string, head: string, bytes: Uint8Array, ttl: number) {
+    super('set', [key, head, 'PX', ttl], { replyEncoding: 'utf8' })
+    this.#head = head
+    this.#bytes = bytes
+  }
+
+  override toWritable(socket: Writable): string {
+    const [key, , ...expiry] = this.args.map(String)
+    const length = Buffer.byteLength(this.#head) + this.#bytes.byteLength
+    socket.write(`*5\r\n${bulk('SET')}${bulk(key ?? '')}$${length}\r\n${this.#head}`)
+    socket.write(this.#bytes)
+    return `\r\n${expiry.map(bulk).join('')}`
+  }
+}
+
+/** A string as Redis reads it. */
+function bulk(text: string): string {
+  return `$${Buffer.byteLength(text)}\r\n${text}\r\n`
+}
