@@ -96,6 +96,24 @@ describe('a file with every setting', () => {
     assert.deepEqual(plugins.compress?.zstd, { types: ['text/css'], level: 3 })
   })
 
+  it('gives the rules for strangers', () => {
+    const { config } = load()
+    assert.deepEqual(config.security, {
+      fetch: { networks: ['10.0.0.0/8', 'fd00::/8'], bytes: 1_048_576, timeout: 5, redirects: 1 },
+      svg: 'refuse',
+      debugHeaders: false,
+    })
+    const { mortKeys, keepFormat, compat } = config.buckets.media?.transform ?? {}
+    assert.deepEqual(
+      { mortKeys, keepFormat, compat },
+      {
+        mortKeys: true,
+        keepFormat: true,
+        compat: ['watermark-position', 'merge-sets'],
+      },
+    )
+  })
+
   it('gives a preset what it says and what it merges', () => {
     const { on, everything } = load().config.buckets.media?.transform?.presets ?? {}
     assert.deepEqual(on, {

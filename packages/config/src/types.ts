@@ -7,6 +7,7 @@ import type { RE2JS } from 're2js'
 export type Config = {
   server: ServerConfig
   limits: LimitsConfig
+  security: SecurityConfig
   /** Global rules, in order; the first whose status matches is applied. */
   headers: HeaderRule[]
   buckets: Record<string, BucketConfig>
@@ -48,12 +49,28 @@ export type TransformConfig = {
   parentBucket: string | null
   checkParent: boolean
   resultKey: 'hash' | 'hashParent' | 'path'
+  /** `hash` and `hashParent` are mort's own, so that what mort has stored is found. */
+  mortKeys: boolean
+  /** A format that the URL or the preset names is not replaced by one that the client accepts. */
+  keepFormat: boolean
+  /** What is done as mort does it, although Mortise does it differently. */
+  compat: readonly CompatWord[]
   presets: Record<string, Preset>
   /** Absolute. */
   tengoPath: string | null
   /** Of the kind `script`: its absolute path, and its text as it was at start. */
   script: { path: string; source: string } | null
 }
+
+export const compatWords = ['watermark-position', 'merge-sets', 'integer-ratio', 'still-gif'] as const
+
+/**
+ * watermark-position: the column of a watermark follows the word for its row.
+ * merge-sets: the transforms of a chain are merged into one, with what is lost on the way.
+ * integer-ratio: `preserveAspectRatio` chooses the side by whole quotients.
+ * still-gif: GIF is read but not written, and only the first frame counts.
+ */
+export type CompatWord = (typeof compatWords)[number]
 
 /** As written: a preset with values that cannot work is refused request by request, not at start, as in mort. */
 export type Preset = {
@@ -237,4 +254,21 @@ export type LimitsConfig = {
   memory: number
   /** Characters of a request target. */
   urlLength: number
+}
+
+export type SecurityConfig = {
+  /** What the service fetches because a URL or a preset names it. */
+  fetch: {
+    /** Addresses and networks (CIDR) that may be fetched from although they are private. */
+    networks: string[]
+    /** Bytes of one answer. */
+    bytes: number
+    /** Seconds for one answer, redirects included. */
+    timeout: number
+    /** Redirects that are followed. */
+    redirects: number
+  }
+  svg: 'allow' | 'refuse'
+  /** `X-Mort-Debug` is answered. */
+  debugHeaders: boolean
 }

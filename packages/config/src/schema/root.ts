@@ -6,6 +6,7 @@ import { bucket, checkBucket, resolveBucket } from './bucket.ts'
 import { headerRules } from './headers.ts'
 import { limits } from './limits.ts'
 import { map, section } from './section.ts'
+import { security } from './security.ts'
 import { checkServer, resolveServer, server } from './server.ts'
 import { type Output, text } from './setting.ts'
 
@@ -13,6 +14,7 @@ export const root = section(
   {
     server,
     limits,
+    security,
     headers: headerRules,
     buckets: map(bucket, 'Buckets by name.'),
     baseconfigpath: text('Folder that a relative `scriptPath` starts from; else the variable MORT_CONFIG_DIR.'),
@@ -32,11 +34,11 @@ export function checkRoot(root: Root, report: Report, options: Options): void {
 }
 
 export function resolveRoot(root: Root, options: Options): Config {
-  const { server, limits, headers } = root
+  const { server, limits, security, headers } = root
   const folders = { baseDir: options.baseDir, scriptDir: scriptFolder(root, options) }
   const buckets: Config['buckets'] = Object.create(null)
   for (const name in root.buckets) buckets[name] = resolveBucket(name, root.buckets[name]!, folders)
-  return { server: resolveServer(server), limits, headers, buckets }
+  return { server: resolveServer(server), limits, security, headers, buckets }
 }
 
 function scriptFolder({ baseconfigpath }: Root, { env, baseDir }: Options): string {

@@ -38,6 +38,13 @@ export function optionalChoice<const T extends string>(words: readonly T[], text
   return leaf<T | null>({ type: words.join(' | '), text }, { fallback: null, expected, read, textual: true })
 }
 
+/** One of some words. */
+export function choice<const T extends string>(words: readonly T[], text: string, fallback: T): z.ZodType<T> {
+  const read = (scalar: Scalar) => words.find(word => word === scalar.text) ?? null
+  const expected = `one of ${words.join(', ')}`
+  return leaf<T>({ type: words.join(' | '), text, default: fallback }, { fallback, expected, read, textual: true })
+}
+
 type IntOptions = {
   default?: number
   min?: number
@@ -64,8 +71,8 @@ export function float(text: string): z.ZodType<number> {
   return leaf({ type: 'float', text, default: '0' }, { fallback: 0, expected: 'a number', read: readFloat })
 }
 
-export function bool(text: string): z.ZodType<boolean> {
-  return leaf({ type: 'bool', text, default: 'false' }, { fallback: false, expected: expectedBool, read: readBool })
+export function bool(text: string, fallback = false): z.ZodType<boolean> {
+  return leaf({ type: 'bool', text, default: String(fallback) }, { fallback, expected: expectedBool, read: readBool })
 }
 
 /** `null` when absent. */

@@ -2,11 +2,11 @@ import { resolve } from 'node:path'
 import { RE2JS } from 're2js'
 import { ConfigError } from '../issues.ts'
 import type { Report } from '../report.ts'
-import type { TransformConfig, TransformKind } from '../types.ts'
+import { compatWords, type TransformConfig, type TransformKind } from '../types.ts'
 import { checkPreset, preset, resolvePreset } from './preset.ts'
 import { readScript } from './script.ts'
-import { map, optionalSection } from './section.ts'
-import { bool, type Output, text } from './setting.ts'
+import { list, map, optionalSection } from './section.ts'
+import { bool, choice, type Output, text } from './setting.ts'
 
 export const transform = optionalSection(
   {
@@ -17,6 +17,12 @@ export const transform = optionalSection(
     checkParent: bool('A stored derivative counts only while its original is the one that it was made from.'),
     resultKey: text(
       'hash, hashParent, or anything else for the path of the request. query, presets-query: hashParent.',
+    ),
+    mortKeys: bool("Ours. hash and hashParent are mort's own, so that derivatives which mort has stored are found."),
+    keepFormat: bool('Ours. A format that the URL or the preset names is not replaced by one that the client accepts.'),
+    compat: list(
+      choice(compatWords, 'A word.', compatWords[0]),
+      `Ours. What is done exactly as mort does it: ${compatWords.join(', ')}.`,
     ),
     presets: map(preset, 'Presets by name.'),
     scriptPath: text('Ours. script: the JavaScript module that reads URLs; relative as tengoPath is.'),
@@ -60,7 +66,8 @@ export function checkTransform(
 
 /** `scriptDir`: what a relative `scriptPath` or `tengoPath` starts from. */
 export function resolveTransform(transform: TransformSection, scriptDir: string): TransformConfig {
-  const { path, parentStorage, parentBucket, checkParent, scriptPath, tengoPath } = transform
+  const { path, parentStorage, parentBucket, checkParent, mortKeys, keepFormat, compat, scriptPath, tengoPath } =
+    transform
   const kind = transform.kind as TransformKind
   const presets: TransformConfig['presets'] = Object.create(null)
   for (const name in transform.presets) presets[name] = resolvePreset(transform.presets[name]!)
@@ -71,6 +78,7 @@ export function resolveTransform(transform: TransformSection, scriptDir: string)
     parentBucket: parentBucket || null,
     checkParent,
     resultKey: resolveResultKey(kind, transform.resultKey),
+    ...{ mortKeys, keepFormat, compat },
     presets,
     tengoPath: tengoPath === '' ? null : resolve(scriptDir, tengoPath),
     script: kind === 'script' ? loadScript(resolve(scriptDir, scriptPath)) : null,
