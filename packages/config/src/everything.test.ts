@@ -65,7 +65,7 @@ describe('a file with every setting', () => {
       accessLogs: true,
       monitoring: 'prometheus',
       requestTimeout: 70,
-      placeholder: './placeholder.jpg',
+      placeholder: '/srv/placeholder.jpg',
       maxFileSize: 104_857_600,
       worker: { threads: 4, graceSeconds: 20, sourceTimeout: 5 },
       idleCleanup: { idleTimeoutMin: 5, aggressiveGC: true },

@@ -172,7 +172,7 @@ export type ServerConfig = {
   monitoring: 'prometheus' | 'none'
   /** Seconds that a request for a derivative may take. */
   requestTimeout: number
-  /** File path or URL. */
+  /** Absolute path, or a URL when it starts with `http`. */
   placeholder: string | null
   /** Bytes above which a download is answered with a redirect; 0 = never. */
   maxFileSize: number

@@ -38,7 +38,7 @@ export function resolveRoot(root: Root, options: Options): Config {
   const folders = { baseDir: options.baseDir, scriptDir: scriptFolder(root, options) }
   const buckets: Config['buckets'] = Object.create(null)
   for (const name in root.buckets) buckets[name] = resolveBucket(name, root.buckets[name]!, folders)
-  return { server: resolveServer(server), limits, security, headers, buckets }
+  return { server: resolveServer(server, options.baseDir), limits, security, headers, buckets }
 }
 
 function scriptFolder({ baseconfigpath }: Root, { env, baseDir }: Options): string {

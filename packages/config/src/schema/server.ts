@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { parseListener, sameListener } from '../listener.ts'
 import type { Report } from '../report.ts'
 import type { Listener, ServerConfig } from '../types.ts'
@@ -76,7 +77,8 @@ export function checkServer(server: ServerSection, report: Report): void {
   checkQueue(server.queue, server.lock, report)
 }
 
-export function resolveServer(server: ServerSection): ServerConfig {
+/** `baseDir`: what relative paths start from. */
+export function resolveServer(server: ServerSection, baseDir: string): ServerConfig {
   const { accessLogs, internalListen, requestTimeout, maxFileSize, worker, idleCleanup } = server
   return {
     listens: listenersOf(server),
@@ -85,7 +87,7 @@ export function resolveServer(server: ServerSection): ServerConfig {
     accessLogs,
     monitoring: server.monitoring === 'prometheus' ? 'prometheus' : 'none',
     requestTimeout,
-    placeholder: server.placeholder || null,
+    placeholder: resolvePlaceholder(server.placeholder, baseDir),
     maxFileSize,
     plugins: resolvePlugins(server.plugins),
     cache: resolveCache(server.cache),
@@ -100,4 +102,10 @@ export function resolveServer(server: ServerSection): ServerConfig {
 function listenersOf({ listen, listens }: ServerSection): Listener[] {
   const several = listens.filter(listener => listener !== null)
   return several.length > 0 ? several : [listen]
+}
+
+function resolvePlaceholder(text: string, baseDir: string): string | null {
+  if (text === '') return null
+  // As mort tells them apart.
+  return text.startsWith('http') ? text : resolve(baseDir, text)
 }
