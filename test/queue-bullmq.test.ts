@@ -7,9 +7,9 @@ import { aborted, made, plan, recorder, testQueue, textOf, wait } from '@mortise
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { createKeys } from '../packages/queue/src/bullmq/keys.ts'
-import { writeLetter } from '../packages/queue/src/bullmq/letter.ts'
-import { look } from '../packages/queue/src/bullmq/look.ts'
+import { inspectJobs } from '../packages/queue/src/bullmq/inspect.ts'
+import { createJobId, createKeys } from '../packages/queue/src/bullmq/keys.ts'
+import { writeMessage } from '../packages/queue/src/bullmq/message.ts'
 import { type RedisServer, startRedis } from './servers/redis.ts'
 
 let redis: RedisServer
@@ -43,7 +43,7 @@ describe('bullmq queue', () => {
   it('carries bytes exactly, up to the limit, and tells who gets none to read the storage', async () => {
     await using queue = createBullQueue(optionsFor(redis))
     const bytes = Buffer.from(Array.from({ length: 65_536 }, (_, i) => (i * 7) % 256))
-    const outcomes = [bytes, Buffer.concat([bytes, bytes])].map(body => ({ ...made('x'), bytes: body }))
+    const outcomes = [bytes, Buffer.concat([bytes, bytes])].map(made)
     await queue.consume(async job => outcomes[job.plan.id === plan(1).id ? 0 : 1]!, { concurrency: 1 })
     const [small, large] = [await queue.submit(plan(1), wait()), await queue.submit(plan(2), wait())]
     expect(small.ok && small.bytes && Buffer.compare(small.bytes, bytes)).toBe(0)
@@ -140,26 +140,110 @@ describe('bullmq queue', () => {
     await using client = connect()
     await using raw = openRaw(options)
     const [job] = await raw.queue.getJobs(['completed'])
-    const [seen] = await look(client, createKeys(options.prefix), [job?.id ?? ''])
+    const [seen] = await inspectJobs(client, createKeys(options.prefix), [job?.id ?? ''])
     expect(seen).toMatchObject({ state: 'ended', outcome: { ok: true } })
   })
 
-  it('ends a job whose data it cannot read, and goes on', async () => {
+  it.each([
+    ['is no job', { plan: { id: 'nonsense' }, lane: 'interactive', deadline: 1 }],
+    ['is that of another plan', { plan: plan(2), lane: 'interactive', deadline: Date.now() + 60_000 }],
+  ])('sets a job aside whose data %s, and goes on', async (_, data) => {
     const options = optionsFor(redis)
-    await using queue = createBullQueue(options)
+    const errors: unknown[] = []
+    await using queue = createBullQueue({ ...options, onError: error => errors.push(error) })
     await using raw = openRaw(options)
-    const { id = '' } = await raw.queue.add('derive', { plan: { id: 'nonsense' }, lane: 'interactive', deadline: 1 })
+    const jobId = createJobId('interactive', plan(1).id, 'forged')
+    await raw.queue.add('derive', data, { jobId, deduplication: { id: plan(1).id } })
+    const submitted = queue.submit(plan(1), wait())
+    await waitersOf(options, 1)
     const job = recorder({ outcome: made('x') })
     await queue.consume(job.handler, { concurrency: 1 })
-    await vi.waitFor(async () => {
-      const ended = await raw.queue.getJob(id)
-      expect(ended?.returnvalue).toMatchObject({ ok: false, failure: { code: 'invalid_request' } })
-    }, patience)
+    expect(await submitted).toMatchObject({ ok: false, failure: { code: 'internal' } })
+    expect((await raw.queue.getJob(jobId))?.returnvalue).toMatchObject({ ok: false, failure: { code: 'internal' } })
+    expect(errors).toEqual([expect.objectContaining({ message: expect.stringContaining(jobId) })])
     expect(textOf(await queue.submit(plan(1), wait()))).toBe('x')
     expect(job.plans).toEqual([plan(1).id])
   })
 
-  it.each(['early', 'at the end'] as const)('answers two gateways %s by one letter each', async when => {
+  it('goes on after a job that is no JSON', async () => {
+    const options = { ...optionsFor(redis), lockDuration: 1_000, stalledInterval: 300 }
+    await using queue = createBullQueue(options)
+    await using raw = openRaw(options)
+    await using client = connect()
+    const { id = '' } = await raw.queue.add('derive', {})
+    await client.hset(`{${options.prefix}}:derive:${id}`, 'data', '{"plan":')
+    const job = recorder({ outcome: made('x') })
+    await queue.consume(job.handler, { concurrency: 1 })
+    expect(textOf(await queue.submit(plan(1), wait()))).toBe('x')
+    expect(job.plans).toEqual([plan(1).id])
+  })
+
+  it('refuses to wait for a job of another plan that stands for its own', async () => {
+    const options = optionsFor(redis)
+    await using queue = createBullQueue(options)
+    await using raw = openRaw(options)
+    const jobId = createJobId('interactive', plan(2).id, 'forged')
+    const data = { plan: plan(2), lane: 'interactive', deadline: Date.now() + 60_000 }
+    await raw.queue.add('derive', data, { jobId, deduplication: { id: plan(1).id } })
+    await expect(queue.submit(plan(1), wait())).rejects.toMatchObject({ code: 'internal' })
+  })
+
+  it('believes no message and no job that says what no worker says', async () => {
+    const options = optionsFor(redis)
+    await using queue = createBullQueue(options)
+    await using worker = createBullQueue(options)
+    await using client = connect()
+    const job = recorder()
+    await worker.consume(job.handler, { concurrency: 1 })
+    const submitted = queue.submit(plan(1), wait())
+    const context = await job.started(1)
+    await waitersOf(options, 1)
+    const [inbox = ''] = (await client.call('PUBSUB', 'CHANNELS', `{${options.prefix}}:inbox:*`)) as string[]
+    await using raw = openRaw(options)
+    const [active] = await raw.queue.getJobs(['active'])
+    const jobId = active?.id ?? ''
+    const derived = { size: 1, contentType: 'text/html', etag: '"\r\nx: y', lastModified: 0, width: 1, height: 1 }
+    const forged = { ok: true, inline: true, derived } as const
+    await client.hset(`{${options.prefix}}:derive:${jobId}`, 'progress', JSON.stringify(forged))
+    await client.publish(inbox, `${writeMessage(jobId, forged)}\nx`)
+    await client.publish(inbox, 'nonsense')
+    context.answer(made('true'))
+    expect(textOf(await submitted)).toBe('true')
+    job.finish(made('true'))
+    await vi.waitFor(async () => expect((await queue.stats()).active).toBe(0), patience)
+  })
+
+  it('answers who finds torn bytes from the storage', async () => {
+    const options = optionsFor(redis)
+    await using queue = createBullQueue(options)
+    await using other = createBullQueue(options)
+    await using client = connect()
+    const job = recorder()
+    await queue.consume(job.handler, { concurrency: 1 })
+    const first = queue.submit(plan(1), wait())
+    const context = await job.started(1)
+    context.answer(made('whole'))
+    expect(textOf(await first)).toBe('whole')
+    const [key = ''] = await client.keys(`{${options.prefix}}:bytes:*`)
+    const kept = (await client.getBuffer(key)) ?? Buffer.of()
+    await client.set(key, kept.subarray(0, -2), 'KEEPTTL')
+    const late = other.submit(plan(1), wait())
+    await vi.waitFor(async () => expect((await other.stats()).waiters).toBe(1), patience)
+    job.finish(made('whole'))
+    expect(await late).toMatchObject({ ok: true, bytes: null })
+  })
+
+  it('refuses a plan everywhere that a worker calls poison', async () => {
+    const options = optionsFor(redis)
+    await using queue = createBullQueue(options)
+    const failure = { code: 'poisoned', message: 'it never ends' } as const
+    await queue.consume(async () => ({ ok: false, failure }), { concurrency: 1 })
+    await expect(queue.submit(plan(1), wait())).rejects.toMatchObject(failure)
+    await using other = createBullQueue(options)
+    await expect(other.submit(plan(1), wait())).rejects.toMatchObject({ code: 'poisoned' })
+  })
+
+  it.each(['early', 'at the end'] as const)('answers two gateways %s by one message each', async when => {
     const options = optionsFor(redis)
     await using a = createBullQueue(options)
     await using b = createBullQueue(options)
@@ -187,7 +271,7 @@ describe('bullmq queue', () => {
     ['early', made('x')],
     ['at the end', made('x')],
     ['with a failure', { ok: false, failure: { code: 'undecodable', message: 'no image' } } as const],
-  ])('answers %s although the letter is lost', async (when, outcome) => {
+  ])('answers %s although the message is lost', async (when, outcome) => {
     const options = optionsFor(redis)
     await using queue = createBullQueue(options)
     await using worker = createBullQueue(options)
@@ -210,7 +294,7 @@ describe('bullmq queue', () => {
     }, patience)
   })
 
-  it('is told of its job after a letter about an earlier job of the plan, which took it off the list', async () => {
+  it('is told of its job after a message about an earlier job of the plan, which took it off the list', async () => {
     const options = optionsFor(redis)
     await using queue = createBullQueue(options)
     await using client = connect()
@@ -219,7 +303,7 @@ describe('bullmq queue', () => {
     await waitersOf(options, 1)
     const [inbox = ''] = (await client.call('PUBSUB', 'CHANNELS', `{${options.prefix}}:inbox:*`)) as string[]
     await client.del(`{${options.prefix}}:waiters:${plan(1).id}`)
-    await client.publish(inbox, writeLetter(`i-${plan(1).id}-earlier`, { ok: false, failure: toFailure('earlier') }))
+    await client.publish(inbox, writeMessage(`i-${plan(1).id}-earlier`, { ok: false, failure: toFailure('earlier') }))
     await waitersOf(options, 1)
     await queue.consume(job.handler, { concurrency: 1 })
     job.finish(made('x'))

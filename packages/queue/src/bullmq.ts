@@ -1,6 +1,6 @@
 import { MortiseError } from '@mortise/errors'
 import { type Client, connectPatient, type RedisTarget } from './bullmq/connect.ts'
-import { type Crew, createCrew } from './bullmq/crew.ts'
+import { type BullConsumer, createBullConsumer } from './bullmq/consumer.ts'
 import { createKeys } from './bullmq/keys.ts'
 import { createSubmitter, type Submitter } from './bullmq/submitter.ts'
 import { createSubscriptions } from './bullmq/subscriptions.ts'
@@ -34,7 +34,7 @@ export function createBullQueue(options: BullQueueOptions): JobQueue {
   const { connection: target, maxWaiting, attempts } = options
   const keys = createKeys(options.prefix)
   const onError = seldom(options.onError ?? (() => undefined))
-  const crews = new Set<Crew>()
+  const consumers = new Set<BullConsumer>()
   const subscriptions = createSubscriptions(target, onError)
   let shared: Client | undefined
   let submitter: Submitter | undefined
@@ -46,11 +46,11 @@ export function createBullQueue(options: BullQueueOptions): JobQueue {
     return submitter
   }
 
-  /** Withdrawals are for all crews of the process. */
+  /** Withdrawals are for all consumers of the process. */
   function consuming(): Client {
     if (shared) return shared
     const withdraw = (jobId: Buffer) => {
-      for (const crew of crews) crew.cancel(jobId.toString())
+      for (const consumer of consumers) consumer.cancel(jobId.toString())
     }
     subscriptions.hear(keys.cancel, withdraw).catch(onError)
     shared = connectPatient(target, onError)
@@ -59,10 +59,11 @@ export function createBullQueue(options: BullQueueOptions): JobQueue {
 
   async function consume(handler: JobHandler, { concurrency }: ConsumeOptions): Promise<Consumer> {
     if (closing) throw new MortiseError('queue_unavailable', 'the queue is closed')
-    const onClosed = () => crews.delete(crew)
-    const crew: Crew = createCrew({ ...options, redis: consuming(), keys, handler, concurrency, onError, onClosed })
-    crews.add(crew)
-    return crew
+    const onClosed = () => consumers.delete(consumer)
+    const parts = { redis: consuming(), keys, handler, concurrency, onError, onClosed }
+    const consumer: BullConsumer = createBullConsumer({ ...options, ...parts })
+    consumers.add(consumer)
+    return consumer
   }
 
   async function stats(): Promise<QueueStats> {
@@ -70,7 +71,7 @@ export function createBullQueue(options: BullQueueOptions): JobQueue {
   }
 
   async function closeAll() {
-    await Promise.all([submitter?.close(), ...[...crews].map(crew => crew.close(0))])
+    await Promise.all([submitter?.close(), ...[...consumers].map(consumer => consumer.close(0))])
     subscriptions.close()
     shared?.disconnect()
   }

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { MortiseError } from '@mortise/errors'
-import type { Plan } from '@mortise/plan'
+import { type Plan, planId } from '@mortise/plan'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Consumer, JobContext, JobHandler, JobQueue, Lane, Outcome } from './queue.ts'
 
@@ -478,22 +478,29 @@ const patience = { timeout: 8_000, interval: 10 }
 const farMs = 20_000
 
 export function plan(i: number): Plan {
-  return {
-    id: i.toString(16).padStart(32, '0'),
+  const content: Omit<Plan, 'id'> = {
     original: { storage: 'media/basic', bucket: 'media', key: `/photo-${i}.jpg` },
     passes: [],
     output: { format: 'original', quality: null, progressive: false, metadata: 'strip' },
     derivative: { storage: 'media/transform', bucket: 'media', key: `/${i}` },
   }
+  return { id: planId(content), ...content }
 }
 
-export function made(text: string): Outcome {
-  const bytes = Buffer.from(text)
+export function made(content: string | Uint8Array): Outcome {
+  const bytes = Buffer.from(content)
   return { ok: true, derived: derived(bytes.byteLength), bytes }
 }
 
 function derived(size: number) {
-  return { size, contentType: 'image/png', etag: 'e', lastModified: 1_700_000_000_000, width: 10, height: 20 }
+  return {
+    size,
+    contentType: 'image/png',
+    etag: 'e'.repeat(32),
+    lastModified: 1_700_000_000_000,
+    width: 10,
+    height: 20,
+  }
 }
 
 /** The body of an outcome that `made` made; a failure is a failed test. */

@@ -14,7 +14,7 @@ export type Flight<State> = {
   /** A background submitter stopped waiting: the job is wanted although nobody waits for it. */
   readonly kept: boolean
   /** Nobody waits any more: it was answered, rejected, or everybody left. */
-  readonly landed: boolean
+  readonly settled: boolean
   readonly state: State
 }
 
@@ -26,7 +26,7 @@ export type FlightHooks<State> = {
   /** A further waiter waits longer than the others, or is the first interactive one. */
   raised?(flight: Flight<State>): void
   /** Answered or rejected. */
-  landed?(flight: Flight<State>): void
+  settled?(flight: Flight<State>): void
   /** The last waiter has left without an answer. */
   left(flight: Flight<State>): void
 }
@@ -38,7 +38,7 @@ export type Flights<State> = {
   submit(plan: Plan, options: SubmitOptions): Promise<Outcome>
   get(planId: string): Flight<State> | undefined
   all(): Flight<State>[]
-  /** Answers everybody. Does nothing for a flight that has landed. */
+  /** Answers everybody. Does nothing for one that is settled. */
   settle(flight: Flight<State>, outcome: Outcome): void
   reject(flight: Flight<State>, error: MortiseError): void
   /** Rejects who waits and whoever comes later. */
@@ -66,7 +66,7 @@ export function createFlights<State>(maxWaiting: number, hooks: FlightHooks<Stat
   let waiters = 0
   let closed: MortiseError | undefined
 
-  function board(
+  function join(
     plan: Plan,
     options: SubmitOptions,
     resolve: Waiter<State>['resolve'],
@@ -92,7 +92,7 @@ export function createFlights<State>(maxWaiting: number, hooks: FlightHooks<Stat
   function begin(plan: Plan, { lane, deadline }: SubmitOptions): Entry<State> {
     if (entries.size === 0) rate.begin()
     const waiting = new Set<Waiter<State>>()
-    const flight = { plan, lane, deadline, kept: false, landed: false, state: hooks.open(plan), waiters: waiting }
+    const flight = { plan, lane, deadline, kept: false, settled: false, state: hooks.open(plan), waiters: waiting }
     entries.set(plan.id, flight)
     return flight
   }
@@ -122,7 +122,7 @@ export function createFlights<State>(maxWaiting: number, hooks: FlightHooks<Stat
     hooks.left(flight)
   }
 
-  function land(flight: Flight<State>, tell: (waiter: Waiter<State>) => void) {
+  function settleAll(flight: Flight<State>, tell: (waiter: Waiter<State>) => void) {
     const entry = entries.get(flight.plan.id)
     if (entry !== flight || !entry) return
     remove(entry)
@@ -130,11 +130,11 @@ export function createFlights<State>(maxWaiting: number, hooks: FlightHooks<Stat
       forget(waiter)
       tell(waiter)
     }
-    hooks.landed?.(entry)
+    hooks.settled?.(entry)
   }
 
   function remove(flight: Entry<State>) {
-    flight.landed = true
+    flight.settled = true
     entries.delete(flight.plan.id)
   }
 
@@ -158,18 +158,18 @@ export function createFlights<State>(maxWaiting: number, hooks: FlightHooks<Stat
     submit(plan, options) {
       const reason = refusal(plan, options)
       if (reason !== undefined) return Promise.reject(reason)
-      return new Promise((resolve, reject) => board(plan, options, resolve, reject))
+      return new Promise((resolve, reject) => join(plan, options, resolve, reject))
     },
     get: planId => entries.get(planId),
     all: () => [...entries.values()],
     settle(flight, outcome) {
-      if (!flight.landed) rate.served()
-      land(flight, waiter => waiter.resolve(outcome))
+      if (!flight.settled) rate.served()
+      settleAll(flight, waiter => waiter.resolve(outcome))
     },
-    reject: (flight, error) => land(flight, waiter => waiter.reject(error)),
+    reject: (flight, error) => settleAll(flight, waiter => waiter.reject(error)),
     close(error) {
       closed = error
-      for (const flight of entries.values()) land(flight, waiter => waiter.reject(error))
+      for (const flight of entries.values()) settleAll(flight, waiter => waiter.reject(error))
     },
   }
 }

@@ -17,7 +17,7 @@ export function createKeys(prefix: string) {
     job: (jobId: string) => `${tagged}:${queueName}:${jobId}`,
     /** Who waits for a plan: a sorted set of flights by deadline, each `<process>.<number>`. Expires. */
     waiters: (planId: string) => `${tagged}:waiters:${planId}`,
-    /** The letter with the body that a job answered with, or ended with. Expires. */
+    /** The message with the body that a job answered with, or ended with. Expires. */
     bytes: (jobId: string) => `${tagged}:bytes:${jobId}`,
     /** A plan that took its workers down. Expires. */
     poison: (planId: string) => `${tagged}:poison:${planId}`,
@@ -27,6 +27,8 @@ export function createKeys(prefix: string) {
     cancel: `${tagged}:cancel`,
   }
 }
+
+const jobIdPattern = /^[ib]-([0-9a-f]{32})-[\w.]{1,64}$/
 
 /** Unique, and it tells the lane in which the job was added and its plan. */
 export function createJobId(lane: Lane, planId: string, nonce: string): string {
@@ -39,5 +41,5 @@ export function laneOf(jobId: string): Lane {
 
 /** Empty when the job is none of ours. */
 export function planIdOf(jobId: string): string {
-  return jobId.split('-')[1] ?? ''
+  return jobIdPattern.exec(jobId)?.[1] ?? ''
 }

@@ -18,7 +18,7 @@ const againMs = 150
 /** With one interval and one command before it, this is found within 2 s. */
 const lostMs = 1_200
 
-/** Letters can be lost, and a Redis that is away sends none: so what is waited for is looked at from time to time. */
+/** Messages can be lost, and a Redis that is away sends none: so what is waited for is looked at from time to time. */
 export function createRecheck<T>({ waiting, check, lost }: RecheckOptions<T>): Recheck {
   let timer: NodeJS.Timeout | undefined
   let running = false

@@ -1,29 +1,45 @@
 import { type Failure, MortiseError, readFailure } from '@mortise/errors'
-import { readPlan } from '@mortise/plan'
+import { type Plan, planSchema, readPlan } from '@mortise/plan'
 import { z } from 'zod'
 import type { Job, Outcome } from '../queue.ts'
+import { planIdOf } from './keys.ts'
 
-/** An outcome as it travels through Redis. `inline`: its bytes are under the job's bytes key, for a short time. */
+/**
+ * An outcome as it travels through Redis. `inline`: its bytes are under the job's bytes key, for a short time. What comes
+ * out of Redis is input: it becomes response headers only when it is what a worker of ours could have said.
+ */
 export type WireOutcome = z.infer<typeof outcomeSchema>
+
+/** Characters. Longer ones are cut: they are for logs. */
+const maxMessage = 2_000
+/** Seconds. */
+const maxRetryAfter = 86_400
 
 const failureSchema = z.unknown().transform((value, context): Failure => {
   const failure = readFailure(value)
-  if (failure) return failure
+  if (failure) return bounded(failure)
   context.addIssue('no failure')
   return z.NEVER
 })
+
+const contentTypes = planSchema.shape.output.shape.format.options
+  .filter(format => format !== 'original')
+  .map(format => `image/${format}`)
+
+/** The last millisecond that a date can hold. */
+const lastDate = 8.64e15
 
 const outcomeSchema = z.discriminatedUnion('ok', [
   z.object({
     ok: z.literal(true),
     inline: z.boolean(),
     derived: z.object({
-      size: z.int().nonnegative(),
-      contentType: z.string(),
-      etag: z.string(),
-      lastModified: z.number(),
-      width: z.int().nonnegative(),
-      height: z.int().nonnegative(),
+      size: z.int().positive(),
+      contentType: z.enum(contentTypes),
+      etag: z.string().regex(/^[0-9a-f]{32}$/),
+      lastModified: z.number().min(0).max(lastDate),
+      width: z.int().positive(),
+      height: z.int().positive(),
     }),
   }),
   z.object({ ok: z.literal(false), failure: failureSchema }),
@@ -54,9 +70,29 @@ export function fromWire(wire: WireOutcome, bytes: Uint8Array | null): Outcome {
   return wire.ok ? { ok: true, derived: wire.derived, bytes } : wire
 }
 
-/** Throws `invalid_request` when this is not the data of a job: another version wrote it, or somebody else. */
-export function readJob(data: unknown): Job {
+/**
+ * Throws `internal` when this is not the data of the job with this id: another version wrote it, or somebody else. It is
+ * nobody's request that is at fault, so no code that says so.
+ */
+export function readJob(jobId: string, data: unknown): Job {
   const { data: job, error } = jobSchema.safeParse(data)
-  if (!job) throw new MortiseError('invalid_request', `not a job: ${z.prettifyError(error)}`)
-  return { ...job, plan: readPlan(job.plan) }
+  if (!job) throw new MortiseError('internal', `job ${jobId}: ${z.prettifyError(error)}`)
+  const plan = provePlan(jobId, job.plan)
+  // Who waits for a plan finds its job by this id, and would get another derivative under the name of his own.
+  if (plan.id !== planIdOf(jobId)) throw new MortiseError('internal', `job ${jobId} holds the plan ${plan.id}`)
+  return { ...job, plan }
+}
+
+function provePlan(jobId: string, plan: unknown): Plan {
+  try {
+    return readPlan(plan)
+  } catch (cause) {
+    throw new MortiseError('internal', `job ${jobId}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
+}
+
+function bounded({ code, message, retryAfter }: Failure): Failure {
+  const short = { code, message: message.slice(0, maxMessage) }
+  const known = retryAfter !== undefined && retryAfter >= 0 && retryAfter <= maxRetryAfter
+  return known ? { ...short, retryAfter } : short
 }

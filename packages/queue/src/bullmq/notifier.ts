@@ -1,10 +1,10 @@
 import type { Client } from './connect.ts'
 import { type Keys, planIdOf } from './keys.ts'
-import { keepLetter, writeLetter } from './letter.ts'
+import { keepMessage, writeMessage } from './message.ts'
 import type { WireOutcome } from './wire.ts'
 
-/** How those who wait for a job are told, wherever they wait: each process by one letter in its inbox. */
-export type Post = {
+/** How those who wait for a job are told, wherever they wait: each process by one message in its inbox. */
+export type Notifier = {
   /** Keeps the body of an outcome, for those who are told of it and for those who look. */
   keep(jobId: string, wire: WireOutcome, bytes: Uint8Array): Promise<void>
   /** Tells everybody, with the body if one was kept, before the job has ended. Who comes until then finds it with the job. */
@@ -14,7 +14,7 @@ export type Post = {
 }
 
 /**
- * KEYS waiters, job, bytes; ARGV inbox, letter without bytes, whether some were kept, outcome when the job goes on: then
+ * KEYS waiters, job, bytes; ARGV inbox, message without bytes, whether some were kept, outcome when the job goes on: then
  * nobody is told without the bytes, which are nowhere else yet. A job that is gone is not brought back. Who has been told
  * does not wait any more.
  */
@@ -35,7 +35,7 @@ redis.call('DEL', KEYS[1])`
 type Scripts = { mortiseTell(...args: string[]): Promise<unknown> }
 
 /** `ttl`: ms for which bytes are kept. */
-export function createPost(client: Client, keys: Keys, ttl: number): Post {
+export function createNotifier(client: Client, keys: Keys, ttl: number): Notifier {
   client.defineCommand('mortiseTell', { numberOfKeys: 3, lua: tell })
   // ioredis adds the method at run time, where its types cannot see it.
   const scripts = client as unknown as Scripts
@@ -43,11 +43,11 @@ export function createPost(client: Client, keys: Keys, ttl: number): Post {
   async function send(jobId: string, wire: WireOutcome, ...progress: string[]) {
     const names = [keys.waiters(planIdOf(jobId)), keys.job(jobId), keys.bytes(jobId)]
     const kept = wire.ok && wire.inline ? '1' : '0'
-    await scripts.mortiseTell(...names, keys.inbox, writeLetter(jobId, wire), kept, ...progress)
+    await scripts.mortiseTell(...names, keys.inbox, writeMessage(jobId, wire), kept, ...progress)
   }
 
   return {
-    keep: (jobId, wire, bytes) => keepLetter(client, keys.bytes(jobId), writeLetter(jobId, wire), bytes, ttl),
+    keep: (jobId, wire, bytes) => keepMessage(client, keys.bytes(jobId), writeMessage(jobId, wire), bytes, ttl),
     answer: (jobId, wire) => send(jobId, wire, JSON.stringify(wire)),
     end: (jobId, wire) => send(jobId, wire),
   }

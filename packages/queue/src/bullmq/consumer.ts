@@ -3,17 +3,17 @@ import { type Job as BullJob, Worker } from 'bullmq'
 import { abortedMs } from '../attempt.ts'
 import type { Consumer } from '../queue.ts'
 import { within } from '../within.ts'
+import { createBackgroundTasks } from './background-tasks.ts'
 import { createDeaths } from './deaths.ts'
-import { createErrands } from './errands.ts'
-import { createFloor } from './floor.ts'
-import { queueName } from './keys.ts'
+import { planIdOf, queueName } from './keys.ts'
 import { createLeanBackend } from './lean-backend.ts'
-import { createPost } from './post.ts'
+import { createNotifier } from './notifier.ts'
 import { createPresence } from './presence.ts'
-import { type Hand, type TurnOptions, takeTurn } from './turn.ts'
+import { type ActiveJob, type RunOptions, runJob } from './run-job.ts'
+import { createSharedLock } from './shared-lock.ts'
 import type { WireOutcome } from './wire.ts'
 
-export type CrewOptions = Omit<TurnOptions, 'floor' | 'presence' | 'post' | 'deaths'> & {
+export type BullConsumerOptions = Omit<RunOptions, 'lock' | 'presence' | 'notifier' | 'deaths'> & {
   concurrency: number
   /** Seconds for which bodies stay in Redis. */
   resultTtl: number
@@ -24,7 +24,7 @@ export type CrewOptions = Omit<TurnOptions, 'floor' | 'presence' | 'post' | 'dea
   onClosed: () => void
 }
 
-export type Crew = Consumer & {
+export type BullConsumer = Consumer & {
   /** Everybody who waited for this job has left. */
   cancel(jobId: string): void
 }
@@ -33,20 +33,20 @@ export type Crew = Consumer & {
 const earlyMs = 5_000
 const maxEarly = 1_000
 /** How long Redis may take to let go, at the end of a drain. */
-const farewellMs = 2_500
+const letGoMs = 2_500
 /** Jobs that ended stay this long (s), and so many of them, for those who look because they heard nothing. */
 const retention = { age: 60, count: 1_000 }
-/** Turns count deaths themselves, to leave the reason as data; this only catches what comes back in spite of that. */
+/** Runs count deaths themselves, to leave the reason as data; this only catches what comes back in spite of that. */
 const maxStalledCount = 10
 
-export function createCrew(options: CrewOptions): Crew {
+export function createBullConsumer(options: BullConsumerOptions): BullConsumer {
   const { redis, keys, concurrency, lockDuration, stalledInterval, resultTtl, onError, onClosed } = options
-  const hands = new Set<Hand>()
+  const actives = new Set<ActiveJob>()
   const answered = new WeakSet<BullJob>()
-  const errands = createErrands(onError)
-  const post = createPost(redis, keys, resultTtl * 1_000)
+  const tasks = createBackgroundTasks(onError)
+  const notifier = createNotifier(redis, keys, resultTtl * 1_000)
   const deaths = createDeaths(redis, keys)
-  const turn = { ...options, post, deaths, presence: createPresence(redis, keys), floor: createFloor() }
+  const run = { ...options, notifier, deaths, presence: createPresence(redis, keys), lock: createSharedLock() }
   const early = new Map<string, number>()
   const settings = { concurrency, lockDuration, stalledInterval, maxStalledCount, runRetryDelay: 1_000 }
   const retained = { removeOnComplete: retention, removeOnFail: retention }
@@ -59,10 +59,10 @@ export function createCrew(options: CrewOptions): Crew {
   worker.on('error', onError)
   // Only now: who is told that the job has ended and submits its plan again gets a job of his own.
   worker.on('completed', (job, wire) => {
-    if (!answered.has(job)) errands.run(() => post.end(job.id ?? '', wire))
+    if (!answered.has(job)) tasks.run(() => notifier.end(job.id ?? '', wire))
   })
   worker.on('lockRenewalFailed', ids => {
-    for (const hand of hands) if (ids.includes(hand.jobId)) lose(hand)
+    for (const active of actives) if (ids.includes(active.jobId)) lose(active)
   })
   let closing: Promise<void> | undefined
 
@@ -70,34 +70,36 @@ export function createCrew(options: CrewOptions): Crew {
     const jobId = job.id ?? ''
     const givenUp = Promise.withResolvers<{ error: unknown }>()
     const abort = new AbortController()
-    const hand: Hand = { jobId, abort, fate: 'goes on', answered: false, tally: 'none', givenUp }
-    hands.add(hand)
-    if (Date.now() - (early.get(jobId) ?? 0) < earlyMs) hand.fate = 'withdrawn'
+    const active: ActiveJob = { jobId, abort, fate: 'goes on', answered: false, counted: 'no', givenUp }
+    actives.add(active)
+    if (Date.now() - (early.get(jobId) ?? 0) < earlyMs) active.fate = 'withdrawn'
     early.delete(jobId)
     try {
-      return await takeTurn(job, token, hand, turn)
+      return await runJob(job, token, active, run)
     } finally {
-      hands.delete(hand)
-      if (hand.answered) answered.add(job)
+      actives.delete(active)
+      if (active.answered) answered.add(job)
     }
   }
 
-  function stop(hand: Hand, fate: Hand['fate'], message: string) {
-    if (hand.fate !== 'goes on') return
-    hand.fate = fate
-    hand.abort.abort(new MortiseError('cancelled', message))
+  function stop(active: ActiveJob, fate: ActiveJob['fate'], message: string) {
+    if (active.fate !== 'goes on') return
+    active.fate = fate
+    active.abort.abort(new MortiseError('cancelled', message))
   }
 
   /** Redis was away for longer than the lock lasts. This worker lives, so that does not count towards poison. */
-  function lose(hand: Hand) {
-    if (hand.fate !== 'lost') deaths.acquit(hand.jobId, hand.tally === 'none').catch(onError)
-    stop(hand, 'lost', 'the job was given to another worker')
-    hand.fate = 'lost'
+  function lose(active: ActiveJob) {
+    if (active.fate !== 'lost') deaths.acquit(active.jobId, active.counted === 'no').catch(onError)
+    stop(active, 'lost', 'the job was given to another worker')
+    active.fate = 'lost'
   }
 
   function cancel(jobId: string) {
-    const found = [...hands].filter(hand => hand.jobId === jobId)
-    for (const hand of found) if (!hand.answered) stop(hand, 'withdrawn', 'everybody who waited has left')
+    // From a channel: only what can be the id of a job is remembered.
+    if (planIdOf(jobId) === '') return
+    const found = [...actives].filter(active => active.jobId === jobId)
+    for (const active of found) if (!active.answered) stop(active, 'withdrawn', 'everybody who waited has left')
     if (found.length > 0) return
     const [oldest] = early.keys()
     if (oldest !== undefined && early.size >= maxEarly) early.delete(oldest)
@@ -108,12 +110,12 @@ export function createCrew(options: CrewOptions): Crew {
     const closed = worker
       .close()
       .catch(onError)
-      .then(() => errands.done())
+      .then(() => tasks.done())
     if (await within(closed, graceMs)) return
-    for (const hand of hands) stop(hand, 'handed back', 'the worker is closing')
+    for (const active of actives) stop(active, 'handed back', 'the worker is closing')
     if (await within(closed, abortedMs)) return
-    for (const hand of hands) hand.givenUp.resolve({ error: hand.abort.signal.reason })
-    if (await within(closed, farewellMs)) return
+    for (const active of actives) active.givenUp.resolve({ error: active.abort.signal.reason })
+    if (await within(closed, letGoMs)) return
     // Redis does not answer: what is in hand stalls there, and another worker takes it.
     await within(worker.getBackend().close(true), abortedMs).catch(onError)
   }
@@ -121,7 +123,7 @@ export function createCrew(options: CrewOptions): Crew {
   const close = (graceMs: number) => (closing ??= drain(graceMs).finally(onClosed))
   return {
     get active() {
-      return hands.size
+      return actives.size
     },
     cancel,
     close,

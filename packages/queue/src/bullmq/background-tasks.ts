@@ -1,17 +1,17 @@
 /** What has to be done and nobody waits for. */
-export type Errands = {
+export type BackgroundTasks = {
   /** What fails is reported. */
-  run(errand: () => Promise<unknown>): void
+  run(task: () => Promise<unknown>): void
   /** When what has been started so far is done. Never rejects. */
   done(): Promise<void>
 }
 
-/** Every errand ends by itself, because every command to Redis does. */
-export function createErrands(onError: (error: unknown) => void): Errands {
+/** Every task ends by itself, because every command to Redis does. */
+export function createBackgroundTasks(onError: (error: unknown) => void): BackgroundTasks {
   const running = new Set<Promise<void>>()
   return {
-    run(errand) {
-      const done = errand()
+    run(task) {
+      const done = task()
         .then(() => undefined, onError)
         .finally(() => running.delete(done))
       running.add(done)

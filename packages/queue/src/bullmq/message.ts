@@ -3,31 +3,33 @@ import { Command } from 'ioredis'
 import type { Client } from './connect.ts'
 import { parseOutcome, type WireOutcome } from './wire.ts'
 
-/** What is in an inbox, and what is kept with a job: "job LF outcome LF bytes", the last part only with bytes. */
-export type Letter = {
+/** What is published to an inbox, and what is kept with a job: "job LF outcome LF bytes", the last part only with bytes. */
+export type Message = {
   jobId: string
   wire: WireOutcome
   /** `null` when none came along. They share the memory of what was received. */
   bytes: Uint8Array | null
 }
 
-/** A letter without bytes. */
-export function writeLetter(jobId: string, wire: WireOutcome): string {
+/** A message without bytes. */
+export function writeMessage(jobId: string, wire: WireOutcome): string {
   return `${jobId}\n${JSON.stringify(wire)}`
 }
 
-/** `null` when it is none. */
-export function readLetter(letter: Buffer): Letter | null {
-  const first = letter.indexOf(lineFeed)
-  const second = letter.indexOf(lineFeed, first + 1)
-  const wire = parseOutcome(letter.toString('utf8', first + 1, second < 0 ? letter.length : second))
+/** `null` when it is none, or when its bytes are not all there. */
+export function readMessage(message: Buffer): Message | null {
+  const first = message.indexOf(lineFeed)
+  const second = message.indexOf(lineFeed, first + 1)
+  const wire = parseOutcome(message.toString('utf8', first + 1, second < 0 ? message.length : second))
   if (first < 0 || !wire) return null
-  return { jobId: letter.toString('utf8', 0, first), wire, bytes: second < 0 ? null : letter.subarray(second + 1) }
+  const bytes = second < 0 ? null : message.subarray(second + 1)
+  if (bytes && (!wire.ok || bytes.byteLength !== wire.derived.size)) return null
+  return { jobId: message.toString('utf8', 0, first), wire, bytes }
 }
 
-/** Keeps a letter with bytes under the key for `ttl` ms. The bytes must not change until it is kept. */
-export async function keepLetter(client: Client, key: string, letter: string, bytes: Uint8Array, ttl: number) {
-  const command = new KeepCommand(key, `${letter}\n`, bytes, ttl)
+/** Keeps a message with bytes under the key for `ttl` ms. The bytes must not change until it is kept. */
+export async function keepMessage(client: Client, key: string, message: string, bytes: Uint8Array, ttl: number) {
+  const command = new KeepCommand(key, `${message}\n`, bytes, ttl)
   client.sendCommand(command)
   await command.promise
 }
