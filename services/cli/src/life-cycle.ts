@@ -47,20 +47,27 @@ export function runUntilSignal(running: Closable): void {
 /** Time for other requests and jobs before a process with native work that cannot be ended is replaced. */
 const patience = 3000
 
+/** The variable in which a process hands over to the one that replaces it. */
+const handOverName = 'MORTISE_SUSPECTS'
+
+/** What the process before this one handed over to {@link restartInPlace}; empty when there was none. */
+export function handedOver(): string {
+  return process.env[handOverName] ?? ''
+}
+
 /**
  * Replaces this process by itself, under the same pid: the only thing that ends native work. What is in hand gets a
- * moment to finish; jobs that do not are run again by whoever is there.
+ * moment to finish; jobs that do not are run again by whoever is there. `handOver`: what the next process is to know.
  */
-export async function restartInPlace(running: Closable | undefined): Promise<void> {
+export async function restartInPlace(running: Closable | undefined, handOver: string): Promise<void> {
   const moment = new Promise(resolve => setTimeout(resolve, patience))
   await Promise.race([running?.close().catch(() => {}), moment])
   const [, ...args] = process.argv
   try {
-    process.execve?.(
-      process.execPath,
-      [process.execPath, ...process.execArgv, ...args],
-      process.env as Record<string, string>,
-    )
+    process.execve?.(process.execPath, [process.execPath, ...process.execArgv, ...args], {
+      ...process.env,
+      [handOverName]: handOver,
+    } as Record<string, string>)
   } catch {
     // Not on this platform: a supervisor has to start it again.
   }

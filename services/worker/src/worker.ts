@@ -2,12 +2,16 @@ import type { Derive } from '@mortise/derive'
 import { type ErrorCode, MortiseError, toFailure } from '@mortise/errors'
 import type { Consumer, Job, JobContext, JobQueue, Outcome } from '@mortise/queue'
 import type { Log, Metrics } from '@mortise/telemetry'
+import type { Suspects } from './suspects.ts'
+
+export { createSuspects, type Suspects } from './suspects.ts'
 
 export type WorkerDeps = {
   queue: JobQueue
   derive: Derive
   /** Jobs in hand at one time. */
   concurrency: number
+  suspects: Suspects
   log: Log
   metrics: Metrics
 }
@@ -20,10 +24,13 @@ export function startWorker(deps: WorkerDeps): Promise<Consumer> {
   return deps.queue.consume((job, context) => work(deps, job, context), { concurrency: deps.concurrency })
 }
 
-async function work({ derive, log, metrics }: WorkerDeps, { plan, lane }: Job, context: JobContext): Promise<Outcome> {
+async function work(deps: WorkerDeps, { plan, lane }: Job, context: JobContext): Promise<Outcome> {
+  const { derive, suspects, log, metrics } = deps
   const { signal } = context
+  const end = suspects.begin(plan.id)
   let answered = false
   try {
+    suspects.check(plan.id)
     const made = await derive(plan, {
       signal,
       onRendered(derived, bytes) {
@@ -31,9 +38,11 @@ async function work({ derive, log, metrics }: WorkerDeps, { plan, lane }: Job, c
         context.answer({ ok: true, derived, bytes })
       },
     })
+    end('made')
     metrics.jobs.inc({ outcome: 'ok' })
     return { ok: true, ...made }
   } catch (error) {
+    end(signal.aborted ? 'abandoned' : 'failed')
     // Withdrawn, lost to another worker, or handed back: the queue knows which, and what to do.
     if (signal.aborted) throw signal.reason
     const failure = toFailure(error)
