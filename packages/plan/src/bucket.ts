@@ -1,24 +1,29 @@
-import type { BucketConfig, TransformConfig } from '@mortise/config'
+import type { BucketConfig, TransformConfig, TransformKind } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
 import { createBase64PresetsGrammar } from './grammars/base64-presets.ts'
 import { createCloudinaryGrammar } from './grammars/cloudinary.ts'
-import type { Grammar } from './grammars/grammar.ts'
+import { type Grammar, warnOfQuery } from './grammars/grammar.ts'
 import { createPresetsGrammar } from './grammars/presets.ts'
 import { createPresetsQueryGrammar } from './grammars/presets-query.ts'
 import { createQueryGrammar } from './grammars/query.ts'
 import { createScriptGrammar } from './grammars/script.ts'
-import type { ResultKey } from './result-key.ts'
+import { type ResultKey, storableKey } from './result-key.ts'
 import type { ScriptEngine } from './script/engine.ts'
+import type { Compat } from './steps.ts'
 
 /** A bucket of the configuration, ready to read requests. */
 export type CompiledBucket = {
   name: string
+  /** `null`: all of it is objects as they are stored. */
+  kind: TransformKind | null
   /** Reads one request; objects without a transform give `null`. */
   parse: Grammar
   /** The name, in this bucket's `storages`, of the storage that holds the parents. */
   parentStorage: string
   resultKey: ResultKey
   checkParent: boolean
+  keepFormat: boolean
+  compat: Compat
 }
 
 type Compile = (transform: TransformConfig, bucket: BucketConfig, engine: ScriptEngine | null) => Grammar
@@ -35,19 +40,37 @@ const grammars: Record<TransformConfig['kind'], Compile> = {
 }
 
 export function compileBucket(bucket: BucketConfig, engine: ScriptEngine | null): CompiledBucket {
-  const { name, transform, storages } = bucket
-  if (!transform) {
-    return { name, parse: () => null, parentStorage: 'basic', resultKey: 'path', checkParent: false }
-  }
-  const { kind, parentStorage, checkParent } = transform
+  const { name, transform } = bucket
+  if (!transform) return { ...untransformed, name }
+  const { kind, parentStorage, checkParent, keepFormat, compat } = transform
+  const parse = grammars[kind](transform, bucket, engine)
   return {
     name,
-    parse: grammars[kind](transform, bucket, engine),
+    kind,
+    parse,
     parentStorage,
-    // Plain files carry no record of their plan, which is what tells derivatives with one path apart.
-    resultKey: transform.resultKey === 'path' && storages.transform?.kind !== 'local' ? 'path' : 'digest',
+    resultKey: resultKeyOf(transform, bucket),
     checkParent,
+    keepFormat,
+    compat,
   }
+}
+
+const untransformed: Omit<CompiledBucket, 'name'> = {
+  kind: null,
+  parse(request) {
+    warnOfQuery(request, 'the bucket has no transform')
+    return null
+  },
+  parentStorage: 'basic',
+  resultKey: 'path',
+  checkParent: false,
+  keepFormat: false,
+  compat: [],
+}
+
+function resultKeyOf({ resultKey, mortKeys }: TransformConfig, bucket: BucketConfig): ResultKey {
+  return storableKey(mortKeys || resultKey === 'path' ? resultKey : 'digest', bucket)
 }
 
 // The configuration has been checked for what these two look for.

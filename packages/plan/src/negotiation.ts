@@ -7,8 +7,11 @@ import type { TransformSet } from './transform-set.ts'
 export type Negotiation = {
   /** For some derivative of this configuration. */
   formats: readonly Format[]
-  /** For the derivative that these sets describe; none, and `Accept` changes nothing. */
-  formatsFor(sets: TransformSet[]): readonly Format[]
+  /**
+   * For the derivative that these sets describe; none, and `Accept` changes nothing. `keepFormat`: a format that one of
+   * them names is not replaced.
+   */
+  formatsFor(sets: readonly TransformSet[], keepFormat: boolean): readonly Format[]
 }
 
 /** Plugins offer their formats for every derivative; where a URL asks for `auto`, WebP is offered in any case. */
@@ -20,6 +23,10 @@ export function createNegotiation({ server, buckets }: Config): Negotiation {
   const asks = Object.values(buckets).some(({ transform }) => transform?.kind === 'cloudinary')
   return {
     formats: asks ? auto : always,
-    formatsFor: sets => (newestFormat(sets) === 'auto' ? auto : always),
+    formatsFor(sets, keepFormat) {
+      const named = newestFormat(sets)
+      if (named === 'auto') return auto
+      return named !== null && keepFormat ? [] : always
+    },
   }
 }

@@ -4,8 +4,10 @@ import path from 'node:path'
 import { loadConfig } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
 import fc from 'fast-check'
-import { afterAll, describe, expect, it } from 'vitest'
-import { createPlanner, type Format, loadScripts, planSchema, readPlan } from './plan.ts'
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import { parseQuery } from './address.ts'
+import { parseQuerySet } from './grammars/query.ts'
+import { createPlanner, type Format, loadScripts, type Planner, planFor, planSchema, readPlan } from './plan.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'plan-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -31,6 +33,15 @@ const written = {
   below: '{filters: {thumbnail: {width: -1}}}',
   below_crop: '{filters: {crop: {height: -1}}}',
   below_area: '{filters: {extract: {top: -1}}}',
+  below_auto: '{filters: {resizeCropAuto: {width: -1}}}',
+  no_image: '{filters: {watermark: {position: top-left}}}',
+  no_position: '{filters: {watermark: {image: /a.png}}}',
+  bad_position: '{filters: {watermark: {image: /a.png, position: left-top}}}',
+  bad_opacity: '{filters: {watermark: {image: /a.png, position: top-left, opacity: 1.5}}}',
+  bad_url: '{filters: {watermark: {image: "http://u:secret@a/b", position: top-left}}}',
+  marked: '{filters: {watermark: {image: mark.png, position: center-right}}}',
+  marked_url: '{filters: {watermark: {image: "HTTPS://A/b.png", position: bottom-left, opacity: 0.25}}}',
+  auto: '{quality: 60, filters: {resizeCropAuto: {width: 30, height: 20}, blur: {sigma: 1}, interlace: true}}',
   odd_quality: '{quality: 101, filters: {rotate: {angle: 45}, grayscale: true}}',
 }
 const presets = `presets: {${Object.entries(written)
@@ -47,6 +58,13 @@ buckets:
   cloud: {${storages}, transform: {kind: cloudinary, ${byTokens}, parentBucket: plain}}
   lacking: {${storages}, transform: {kind: cloudinary, path: "x", parentBucket: plain}}
   script: {${storages}, transform: {kind: script, scriptPath: ${folder}/s.js}}
+  open: {${storages}, transform: {kind: presets, path: "^/(?P<presetName>[a-z_]+)/(?P<parent>.+)$", ${presets}}}
+  still: {${storages}, transform: {kind: query, compat: [still-gif, integer-ratio, watermark-position]}}
+  old: {${storages}, transform: {kind: presets-query, ${byName}, ${presets}, compat: [watermark-position]}}
+  kept: {${storages}, transform: {kind: query, keepFormat: true}}
+  hashed: {${storages}, transform: {kind: presets-query, ${byName}, ${presets}, mortKeys: true}}
+  hashedToo: {${storages}, transform: {kind: presets-query, ${byName}, ${presets}, mortKeys: true, resultKey: hash}}
+  merged: {${storages}, transform: {kind: presets-query, ${byName}, ${presets}, compat: [merge-sets]}}
   tengo: {${storages}, transform: {kind: tengo, tengoPath: x.tengo}}`
 
 async function plannerWith(plugins: string) {
@@ -72,10 +90,20 @@ describe('a URL that is refused', () => {
     ...bad(['', 'x', '0', '101'].map(q => `/query/a?quality=${q}`)),
     ...bad(['', 'bmp', 'svg', 'pdf', 'JPG'].map(q => `/query/a?format=${q}`)),
     ...bad(
-      ['nothing', 'bad_format', 'bad_sigma', 'no_sigma', 'below', 'below_crop', 'below_area'].map(
-        name => `/presets/${name}/a`,
+      ['', 'x', '-1', '2', 'NaN'].map(opacity => `/query/a?operation=watermark&image=http://a/b&opacity=${opacity}`),
+    ),
+    ...bad(
+      ['', 'top', 'left-top'].map(text => `/query/a?operation=watermark&opacity=1&image=http://a/b&position=${text}`),
+    ),
+    ...bad(
+      ['', '/b', 'b.png', 'file:///b', 'ftp://a/b', 'http:', 'http://u@a/b'].map(
+        image => `/query/a?operation=watermark&opacity=1&position=top-left&image=${image}`,
       ),
     ),
+    ...bad(['width=-1', 'height=-1'].map(query => `/query/a?operation=resizeCropAuto&${query}`)),
+    ...bad(['nothing', 'bad_format', 'bad_sigma', 'no_sigma'].map(name => `/presets/${name}/a`)),
+    ...bad(['below', 'below_crop', 'below_area', 'below_auto'].map(name => `/presets/${name}/a`)),
+    ...bad(['no_image', 'no_position', 'bad_position', 'bad_opacity', 'bad_url'].map(name => `/presets/${name}/a`)),
     ...bad(['nothing/YQ', 'bad_format/YQ', 'small/YQ==', 'small/a.jpg'].map(rest => `/base64/${rest}`)),
     ...bad(
       ['w_1,c_fill', 'c_none', 'c_a:b', 'c_fit,w', 'c_fit,w_x', 'c_fit,h_-1', 'photos'].map(text => `/cloud/${text}/a`),
@@ -83,6 +111,8 @@ describe('a URL that is refused', () => {
     ...bad(['b_no', 'ar_no', 'g_no', 'bo_1', 'co_red', 'x_no', 'y_no'].map(text => `/cloud/c_fit,w_1,${text}/a`)),
     ...bad(['size=x', 'size=-1', 'size=1&err=no'].map(query => `/script/a?${query}`)),
     ...bad(['/plain/../a', '/plain/%2e%2e/a', '/plain/a%00', '/plain/%zz', '/plain/a%5cb', 'plain/a', '']),
+    ...bad(['/open/small/a.jpg', '/open/small/nowhere/a.jpg', '/open/small/plain']),
+    ...bad([`/still/a?format=gif`]),
     ['/nowhere/a', 'no_such_bucket'],
     ['//a', 'no_such_bucket'],
     ['/plain/', 'no_such_object'],
@@ -100,6 +130,24 @@ describe('a URL that is refused', () => {
     const { original, passes } = planOf(target)
     const [width] = text.split('x')
     expect([original.key, passes]).toMatchObject([key, [[{ op: 'resize', width: Number(width) }]]])
+  })
+
+  it.each<[string, object[]]>([
+    ['marked', [{ op: 'watermark', image: 'file:mark.png', row: 1, column: 2, opacity: 1 }]],
+    ['marked_url', [{ op: 'watermark', image: 'https://a/b.png', row: 2, column: 0, opacity: 0.25 }]],
+    [
+      'auto',
+      [
+        { op: 'blur', sigma: 1, minAmplitude: 0 },
+        { op: 'resizeCropAuto', width: 30, height: 20 },
+      ],
+    ],
+  ])('/presets/%s/a is none', (name, steps) => {
+    expect(planOf(`/presets/${name}/a`).passes).toEqual([steps])
+  })
+
+  it("a preset's mistake does not tell what it holds", () => {
+    expect(() => resolve('/presets/bad_url/a')).toThrow(/^(?!.*secret).*preset bad_url: watermark: image/)
   })
 
   it('/presets/odd_quality/a is none: what is out of range is passed over', () => {
@@ -185,6 +233,47 @@ describe('the id', () => {
     expect(id(one)).not.toBe(id(other))
   })
 
+  it('is one for parameters in any order, and for any that nobody reads', () => {
+    const pairs = [
+      ...['resize', 'crop', 'extract', 'blur', 'rotate', 'watermark', 'resizeCropAuto'].map(
+        name => `operation=${name}`,
+      ),
+      ...['width=30', 'height=20', 'gravity=north', 'areaWith=9', 'areaHeight=8', 'top=1', 'left=2', 'sigma=2'],
+      ...[
+        'angle=90',
+        'image=http://a/b',
+        'position=top-left',
+        'opacity=0.5',
+        'quality=50',
+        'format=webp',
+        'grayscale=',
+      ],
+    ]
+    const some = fc.shuffledSubarray(['v=1', 'embed=1', 'Width=9', '', ';', 'x;y=2', '%zz=1'])
+    fc.assert(
+      fc.property(fc.shuffledSubarray(pairs, { minLength: pairs.length }), some, (shuffled, more) => {
+        expect(id(`/query/a?${[...shuffled, ...more].join('&')}`)).toBe(id(`/query/a?${pairs.join('&')}`))
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  it('is one for one watermark and another for another', () => {
+    const wish = fc.record({
+      image: fc.constantFrom('http://a/b', 'HTTP://A/b', 'http://a/c', 'http://a/b%20'),
+      position: fc.constantFrom('top-left', 'top-right', 'center-center', 'bottom-left'),
+      opacity: fc.constantFrom('0', '1', '1.0', '0.5', '.5', '0.25'),
+    })
+    type Mark = { image: string; position: string; opacity: string }
+    const target = (of: Mark) => `/query/a?operation=watermark&${new URLSearchParams(of)}`
+    const meaning = ({ image, position, opacity }: Mark) => [new URL(image).href, position, Number(opacity) || 1].join()
+    fc.assert(
+      fc.property(wish, wish, (one, other) => {
+        expect(id(target(one)) === id(target(other))).toBe(meaning(one) === meaning(other))
+      }),
+    )
+  })
+
   it('is one for one picture and another for another', () => {
     const number = fc.integer({ min: 1, max: 5 })
     const wish = fc.record(
@@ -207,9 +296,41 @@ describe('the id', () => {
 
 describe('any URL', () => {
   const refusals = ['invalid_request', 'no_such_bucket', 'no_such_object', 'unsupported']
-  const buckets = fc.constantFrom('plain', 'query', 'presets', 'mixed', 'base64', 'cloud', 'lacking', 'tengo', 'no')
+  const buckets = fc.constantFrom(
+    ...[
+      'plain',
+      'query',
+      'presets',
+      'mixed',
+      'base64',
+      'cloud',
+      'lacking',
+      'tengo',
+      'no',
+      'open',
+      'still',
+      'old',
+      'kept',
+    ],
+    ...['hashed', 'hashedToo', 'merged'],
+  )
   const segment = fc.oneof(
-    fc.constantFrom('small', 'below', 'YQ', 'c_fill,w_5', 'f_auto', 'q_80', 'e_blur:5,a_90', 'cloud', '..', '%2e', ''),
+    fc.constantFrom(
+      'small',
+      'below',
+      'marked',
+      'auto',
+      'plain',
+      'YQ',
+      'c_fill,w_5',
+      'f_auto',
+      'q_80',
+      'e_blur:5,a_90',
+      'cloud',
+      '..',
+      '%2e',
+      '',
+    ),
     fc.string(),
     fc.string({ unit: 'binary' }).map(encodeURIComponentSafely),
   )
@@ -225,10 +346,14 @@ describe('any URL', () => {
       'gravity',
       'top',
       'areaWith',
+      'image',
+      'position',
+      'opacity',
       'x',
     ),
     fc.oneof(
-      fc.constantFrom('resize', 'crop', 'extract', 'blur', 'rotate', '90', '5', 'webp'),
+      fc.constantFrom('resize', 'crop', 'extract', 'blur', 'rotate', 'watermark', 'resizeCropAuto', '90', '5', 'webp'),
+      fc.constantFrom('http://a/b', 'file:/a', 'top-left', 'center-right', '0', '0.5', '1'),
       fc.string(),
       fc.integer().map(String),
     ),
@@ -244,7 +369,11 @@ describe('any URL', () => {
         fc.subarray<Format>(['avif', 'webp']),
         (target, accepts) => {
           try {
+            const explanation = planner.explain({ target, accepts })
+            expect(JSON.parse(JSON.stringify(explanation))).toEqual(explanation)
+            if ('error' in explanation) expect(refusals).toContain(explanation.error.code)
             const resolution = resolve(target, accepts)
+            expect(explanation).toMatchObject({ target, kind: resolution.kind })
             if (resolution.kind !== 'derivative') return
             expect(readPlan(JSON.parse(JSON.stringify(resolution.plan)))).toEqual(resolution.plan)
             expect(resolve(target, accepts)).toEqual(resolution)
@@ -268,6 +397,11 @@ describe('any URL', () => {
     ['presets', (n: number) => `/presets/${'small/'.repeat(n)}a`],
     ['characters in base64', (n: number) => `/base64/small/${'YWFh'.repeat(n)}`],
     ['percents', (n: number) => `/query/${'%61'.repeat(n)}?width=5`],
+    ['operations', (n: number) => `/query/a?${'operation=crop&'.repeat(n)}width=5`],
+    [
+      'letters in the address of a watermark',
+      (n: number) => `/query/a?operation=watermark&image=http://${'a'.repeat(n)}`,
+    ],
     ['dots', (n: number) => `/query/${'.../'.repeat(n)}a?width=5`],
   ])('of half a million %s is refused', (_name, make) => {
     expect(() => resolve(make(500_000))).toThrow(expect.objectContaining({ code: 'invalid_request' }))
@@ -275,11 +409,20 @@ describe('any URL', () => {
 
   it.each([
     ['tokens', (n: number) => `/cloud/c_fill${',w_1'.repeat(n)}/a`, 'invalid_request'],
-    ['operations', (n: number) => `/query/a?${'operation=crop&'.repeat(n)}width=5`, null],
     ['parameters', (n: number) => `/query/a?${Array.from({ length: n }, (_, i) => `p${i}=1`).join('&')}&width=5`, null],
   ])('of half a million %s ends', (_name, make, code) => {
     if (code === null) expect(planOf(make(500_000)).passes.length).toBe(1)
     else expect(() => resolve(make(500_000))).toThrow(expect.objectContaining({ code }))
+  })
+
+  it('of many parameters is asked as often as one of a few', () => {
+    const questions = (count: number) => {
+      const query = parseQuery(`operation=crop&width=5${'&p=1'.repeat(count)}`)
+      const asked = { get: vi.fn(query.get), all: vi.fn(query.all), names: vi.fn(query.names) }
+      parseQuerySet({ ...query, ...asked })
+      return Object.values(asked).map(({ mock }) => mock.calls.length)
+    }
+    expect(questions(10_000)).toEqual(questions(1))
   })
 
   it.each([
@@ -292,10 +435,154 @@ describe('any URL', () => {
   })
 })
 
-it('a plan is what its schema says', () => {
-  expect(planSchema.parse(planOf('/cloud/c_pad,w_5,h_5/a'))).toEqual(planOf('/cloud/c_pad,w_5,h_5/a'))
+describe('a plan', () => {
+  const plan = planOf('/cloud/c_pad,w_5,h_5/a')
+
+  it('is what its schema says', () => {
+    expect(planSchema.parse(plan)).toEqual(plan)
+  })
+
+  it.each<[string, unknown]>([
+    ['without an id', { ...plan, id: undefined }],
+    ['with the id of another one', { ...plan, id: planOf('/query/a?width=5').id }],
+    ['with other steps', { ...plan, passes: [[{ op: 'grayscale' }]] }],
+    ['with another output', { ...plan, output: { ...plan.output, still: true } }],
+    ['with another original', { ...plan, original: { ...plan.original, key: '/secret' } }],
+    ['with another place for the result', { ...plan, derivative: { ...plan.derivative, key: '/other' } }],
+    ['with something more', { ...plan, more: 1 }],
+    ['that is none', null],
+  ])('%s is refused', (_name, value) => {
+    expect(() => readPlan(value)).toThrow(expect.objectContaining({ code: 'invalid_request' }))
+  })
+
+  it('for another original has another id', () => {
+    const places = { original: { ...plan.original, key: '/b' }, derivative: plan.derivative }
+    expect(planFor(plan, plan)).toEqual(plan)
+    expect(readPlan(planFor(plan, places))).toMatchObject({ ...places, passes: plan.passes })
+  })
+})
+
+describe("mort's way, where the configuration asks for it", () => {
+  it.each<[string, object]>([
+    ['watermark-position: /old/marked/a', { row: 1, column: 1 }],
+    ['watermark-position: /old/marked_url/a', { row: 2, column: 0 }],
+    [
+      'watermark-position: /still/a?operation=watermark&opacity=1&image=http://a/b&position=top-right',
+      { row: 0, column: 0 },
+    ],
+    ['not: /query/a?operation=watermark&opacity=1&image=http://a/b&position=top-right', { row: 0, column: 2 }],
+  ])('%s', (text, place) => {
+    expect(planOf(text.slice(text.indexOf('/'))).passes).toMatchObject([[place]])
+  })
+
+  it('still-gif: the output is still, and no GIF unless something better is negotiated', async () => {
+    expect(planOf('/still/a?width=5').output).toMatchObject({ format: 'original', still: true })
+    expect(planOf('/query/a?width=5').output).not.toHaveProperty('still')
+    const by = await plannerWith('webp: ~')
+    expect(planOf('/still/a?format=gif', ['webp'], by).output).toMatchObject({ format: 'webp', still: true })
+    expect(planOf('/still/a?width=5').id).not.toBe(planOf('/query/a?width=5').id)
+  })
+
+  it('merge-sets: the sets of a chain are one pass', () => {
+    expect(planOf('/merged/small/merged/auto/a').passes.length).toBe(1)
+  })
+})
+
+describe('keepFormat', () => {
+  it.each<[string, string, boolean]>([
+    ['/kept/a?width=5&format=png', 'png', false],
+    ['/kept/a?width=5', 'webp', true],
+    ['/query/a?width=5&format=png', 'webp', true],
+  ])('%s, with WebP accepted, is %s', async (target, format, negotiated) => {
+    const by = await plannerWith('webp: ~')
+    expect(resolve(target, ['webp'], by)).toMatchObject({ negotiated, plan: { output: { format } } })
+  })
+})
+
+describe('the key of a derivative', () => {
+  const keyOf = (target: string, accepts: Format[] = [], by = planner) => planOf(target, accepts, by).derivative.key
+
+  it("is mort's hashParent, in a query bucket with mortKeys", () => {
+    expect(keyOf('/hashed/parent.jpg?operation=resizeCropAuto&width=100&height=100')).toBe(
+      '/parent.jpg/179e44cbdd0d290829b89286562fa8b6',
+    )
+    expect(keyOf('/hashed/a/b.jpg?width=5')).toMatch(/^\/a-b\.jpg\/[0-9a-f]{32}$/)
+  })
+
+  it("is mort's hash, when resultKey says so", () => {
+    expect(keyOf('/hashedToo/small/a/b.jpg')).toMatch(/^\/([0-9a-f]{3})\/a-b\/a-b\.jpg-\1[0-9a-f]{1,13}$/)
+    expect(keyOf('/hashedToo/small/b')).toMatch(/\/b\/b-/)
+  })
+
+  it('has the negotiated format behind it, as in mort', async () => {
+    const by = await plannerWith('webp: ~')
+    const target = '/hashed/parent.jpg?operation=resizeCropAuto&width=100&height=100'
+    expect(keyOf(target, ['webp'], by)).toBe('/parent.jpg/179e44cbdd0d290829b89286562fa8b6webp')
+  })
+
+  it.each([
+    ['width=5', 'width=6'],
+    ['width=5', 'height=5'],
+    ['operation=extract&areaWith=5', 'operation=extract&areaWith=6'],
+    [
+      'operation=watermark&image=http://a/1&position=top-left&opacity=1',
+      'operation=watermark&image=http://a/2&position=top-left&opacity=1',
+    ],
+    ['format=avif', 'format=tiff'],
+  ])('of mort is not one for %s and %s', (one, other) => {
+    for (const bucket of ['hashed', 'hashedToo']) {
+      expect(keyOf(`/${bucket}/a.jpg?${one}`)).not.toBe(keyOf(`/${bucket}/a.jpg?${other}`))
+    }
+  })
+
+  it.each(['', 'mortKeys: true, resultKey: hash', 'resultKey: path', 'mortKeys: true, resultKey: path'])(
+    'among plain files, which have no record, is a digest of its own: {%s}',
+    settings => {
+      const local = `storages: {basic: {kind: noop}, transform: {kind: local, rootPath: ${folder}}}`
+      const text = `buckets: {media: {${local}, transform: {kind: query, ${settings}}}}`
+      const by = createPlanner(loadConfig(text, { env: {}, baseDir: folder }).config)
+      expect(by.explain({ target: '/media/a.jpg?width=5', accepts: [] })).toMatchObject({ resultKey: 'digest' })
+    },
+  )
+
+  it('of mort is one for the parameters in another order', () => {
+    expect(keyOf('/hashed/a.jpg?width=5&height=6&quality=7')).toBe(keyOf('/hashed/a.jpg?quality=7&height=6&width=5'))
+  })
 })
 
 function encodeURIComponentSafely(text: string): string {
   return encodeURIComponent(text.toWellFormed())
 }
+
+describe('a derivative in the folder of its original', () => {
+  const files = { kind: 'local-meta', rootPath: '/data' }
+  const plannerOf = (transform: object, storage: object = files) =>
+    createPlanner(
+      loadConfig(
+        JSON.stringify({ buckets: { media: { storages: { basic: files, transform: storage }, transform } } }),
+        {
+          env: {},
+          baseDir: '/',
+        },
+      ).config,
+    )
+  const keyOf = (planner: Planner, target: string) => {
+    const resolution = planner.plan({ target, accepts: [] })
+    return resolution.kind === 'derivative' ? resolution.plan.derivative.key : null
+  }
+  const digest = { kind: 'query' }
+  const named = { kind: 'query', resultKey: 'path' }
+
+  it.each([
+    ['below the name of its original', digest, '/media/a.jpg?width=9', /^\/-\/a\.jpg\/[0-9a-f]{32}$/],
+    ['under the name of its original', named, '/media/a.jpg?width=9', /^\/-\/a\.jpg\/[0-9a-f]{32}$/],
+    ['below another name', digest, '/media/b/a.jpg?width=9', /^\/b-a\.jpg\/[0-9a-f]{32}$/],
+  ])('would lie %s', (_, transform, target, expected) => {
+    expect(keyOf(plannerOf(transform), target)).toMatch(expected)
+  })
+
+  it('has its usual key in a folder of its own', () => {
+    const planner = plannerOf(named, { ...files, pathPrefix: 'results' })
+    expect(keyOf(planner, '/media/a.jpg?width=9')).toBe('/a.jpg')
+  })
+})

@@ -4,17 +4,26 @@ import type { Format } from '@mortise/operations'
 import { parseAddress, parseTarget } from './address.ts'
 import { compileBucket } from './bucket.ts'
 import { type Chain, followParents } from './chain.ts'
-import { digest, printContent, printLocation } from './id.ts'
+import { type Explanation, explain, type Resolved } from './explain.ts'
+import type { Warn } from './grammars/grammar.ts'
+import { digest, planId, printContent } from './id.ts'
 import { createNegotiation } from './negotiation.ts'
 import { planOutput } from './output.ts'
+import { createOverlap } from './overlap.ts'
 import { toPasses } from './passes.ts'
-import { resultKey } from './result-key.ts'
+import { keyApart, resultKey } from './result-key.ts'
 import type { ScriptEngine } from './script/engine.ts'
 import { type Location, maxKeyLength, type Plan, planSchema } from './types.ts'
 
 export type { Format } from '@mortise/operations'
 export { type Address, parseAddress, parseTarget } from './address.ts'
+export { describePresets, type PresetDescription } from './describe-presets.ts'
+export type { Explanation } from './explain.ts'
 export { describeGrammars, type GrammarDescription, type GrammarExample } from './grammars/describe.ts'
+export { describeParameters, type ParameterDescription } from './grammars/parameters.ts'
+export { planId } from './id.ts'
+export { folderOf } from './overlap.ts'
+export { planFor } from './plan-for.ts'
 export type { ScriptEngine } from './script/engine.ts'
 export { loadScripts } from './script/load.ts'
 export type { Location, Output, Pass, Plan } from './types.ts'
@@ -46,6 +55,8 @@ export type Resolution =
 export type Planner = {
   /** Throws `invalid_request`, `no_such_bucket`, or `unsupported`. Pure: the same request gives the same resolution. */
   plan(request: PlanRequest): Resolution
+  /** What `plan` makes of it, and why; a refusal is an answer too. Nothing is opened or made. */
+  explain(request: PlanRequest): Explanation
   /** Formats that a client can get for some derivative by accepting them. Empty: `Accept` changes nothing. */
   readonly negotiable: readonly Format[]
 }
@@ -56,59 +67,63 @@ export function createPlanner(config: Config, scripts: ScriptEngine | null = nul
     Object.entries(config.buckets).map(([name, bucket]) => [name, compileBucket(bucket, scripts)]),
   )
   const negotiation = createNegotiation(config)
+  const overlaps = createOverlap(config)
+
+  function resolve({ target, accepts }: PlanRequest, warn?: Warn): Resolved {
+    const { path, query } = parseTarget(target)
+    if (path === '/') return { resolution: { kind: 'buckets' } }
+    const { bucket: name, key } = parseAddress(path)
+    const bucket = buckets.get(name)
+    if (!bucket) throw new MortiseError('no_such_bucket', 'no such bucket')
+    if (key === null) return { resolution: { kind: 'bucket', bucket: name } }
+    if (key.endsWith('/')) throw new MortiseError('no_such_object', 'a folder is no object')
+    const chain = followParents(buckets, { bucket, key, query, warn })
+    const { sets, original: object, checkParent } = chain
+    if (sets.length === 0) {
+      return { resolution: { kind: 'object', bucket: name, object, imageOnly: chain.links.length > 1 }, chain }
+    }
+    const offered = negotiation.formatsFor(sets, bucket.keepFormat)
+    const chosen = accepts.find(format => offered.includes(format)) ?? null
+    const plan = composePlan(chain, chosen, overlaps)
+    return {
+      resolution: { kind: 'derivative', bucket: name, plan, checkParent, negotiated: offered.length > 0 },
+      ...{ chain, negotiation: { offered, chosen } },
+    }
+  }
 
   return {
     negotiable: negotiation.formats,
-    plan({ target, accepts }) {
-      const { path, query } = parseTarget(target)
-      if (path === '/') return { kind: 'buckets' }
-      const { bucket: name, key } = parseAddress(path)
-      const bucket = buckets.get(name)
-      if (!bucket) throw new MortiseError('no_such_bucket', 'no such bucket')
-      if (key === null) return { kind: 'bucket', bucket: name }
-      if (key.endsWith('/')) throw new MortiseError('no_such_object', 'a folder is no object')
-      const chain = followParents(buckets, { bucket, key, query })
-      if (chain.sets.length === 0)
-        return { kind: 'object', bucket: name, object: chain.original, imageOnly: chain.derived }
-      const offered = negotiation.formatsFor(chain.sets)
-      const negotiated = accepts.find(format => offered.includes(format)) ?? null
-      return {
-        kind: 'derivative',
-        bucket: name,
-        plan: composePlan(name, key, chain, negotiated),
-        checkParent: chain.checkParent,
-        negotiated: offered.length > 0,
-      }
-    },
+    plan: request => resolve(request).resolution,
+    explain: request => explain(request.target, warn => resolve(request, warn), buckets),
   }
 }
 
-/** Proves that what came over a queue is a Plan; throws `invalid_request`. */
+/** Proves that what came over a queue is a Plan, whole and unchanged; throws `invalid_request`. */
 export function readPlan(value: unknown): Plan {
   const result = planSchema.safeParse(value)
   if (!result.success)
     throw new MortiseError('invalid_request', `plan: ${result.error.issues[0]?.message ?? 'invalid'}`)
+  if (planId(result.data) !== result.data.id)
+    throw new MortiseError('invalid_request', 'plan: its id is of another one')
   return result.data
 }
 
-function composePlan(bucket: string, key: string, chain: Chain, negotiated: Format | null): Plan {
-  const { original, sets } = chain
-  const passes = toPasses(sets)
-  const output = planOutput(sets, negotiated)
+type Overlaps = ReturnType<typeof createOverlap>
+
+function composePlan(chain: Chain, negotiated: Format | null, overlaps: Overlaps): Plan {
+  const { bucket, original, sets, links } = chain
+  const passes = toPasses(sets, bucket.compat)
+  const output = planOutput(sets, negotiated, bucket.compat)
   const content = printContent({ original, passes, output })
-  const derivative: Location = {
-    storage: `${bucket}/transform`,
-    bucket,
-    key: resultKey(chain.resultKey, {
-      requestKey: key,
-      originalKey: original.key,
-      digest: digest(content),
-      suffix: negotiated ?? '',
-    }),
-  }
-  if (Math.max(original.key.length, derivative.key.length) > maxKeyLength) {
+  const suffix = negotiated ?? ''
+  const place = { storage: `${bucket.name}/transform`, bucket: bucket.name }
+  const facts = { links, digest: () => digest(content), suffix }
+  let key = resultKey(chain.resultKey, facts)
+  if (overlaps(original, { ...place, key })) key = keyApart(facts)
+  if (Math.max(original.key.length, key.length) > maxKeyLength) {
     throw new MortiseError('invalid_request', `path: more than ${maxKeyLength} characters`)
   }
-  const id = digest(`${content}\n${printLocation('derivative', derivative)}`)
-  return { id, original, passes, output, derivative }
+  const derivative: Location = { ...place, key }
+  const plan = { original, passes, output, derivative }
+  return { id: planId(plan, content), ...plan }
 }

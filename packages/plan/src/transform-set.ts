@@ -14,8 +14,12 @@ export type TransformSet = {
   /** Fits inside width x height and fills up what is left. */
   pad: { gravity: Exclude<Gravity, 'smart'>; background: string } | null
   extract: { left: number; top: number; width: number; height: number } | null
+  /** mort's resizeCropAuto, which has a size of its own. */
+  autoCrop: { width: number; height: number } | null
+  /** `image` as in the step; `row` and `column` as its position says, in thirds. */
+  watermark: { image: string; row: Third; column: Third; opacity: number } | null
   /** Degrees clockwise; 0 is recorded, but turns nothing. */
-  rotate: 0 | 90 | 180 | 270 | null
+  rotate: Angle | null
   blur: { sigma: number; minAmplitude: number } | null
   grayscale: boolean
   progressive: boolean
@@ -24,19 +28,28 @@ export type TransformSet = {
   quality: number | 'auto' | null
   /** `auto`: the best that the client accepts, else that of the original. */
   format: Format | 'auto' | null
+  /** What mort would hash of the operations, in the order in which they were recorded. */
+  words: number[]
+  /** `words` do not tell this set from every other one. */
+  beyondWords: boolean
 }
 
 export type Gravity = Extract<Step, { op: 'crop' }>['gravity']
+export type Angle = 0 | 90 | 180 | 270
+export type Third = 0 | 1 | 2
+/** `outbound`: fit inside; `keep`: one of the sizes gives way; `fill`: cut to the ratio of both first. */
+export type MortResize = { outbound: boolean; keep: boolean; fill: boolean; enlarge: boolean }
 type Fit = Extract<Step, { op: 'resize' }>['fit']
-type MortResize = { outbound: boolean; keep: boolean; fill: boolean; enlarge: boolean }
 
-export const emptySet: TransformSet = {
+const nothing = {
   width: 0,
   height: 0,
   resize: null,
   crop: null,
   pad: null,
   extract: null,
+  autoCrop: null,
+  watermark: null,
   rotate: null,
   blur: null,
   grayscale: false,
@@ -44,51 +57,14 @@ export const emptySet: TransformSet = {
   strip: false,
   quality: null,
   format: null,
+  beyondWords: false,
+} as const satisfies Omit<TransformSet, 'words'>
+
+export function newSet(): TransformSet {
+  return { ...nothing, words: [] }
 }
 
 /** A set counts as soon as one operation was recorded, even one without an effect. */
-export function isEmpty(set: TransformSet): boolean {
-  return (Object.keys(emptySet) as (keyof TransformSet)[]).every(name => set[name] === emptySet[name])
-}
-
-/**
- * The steps of a set in the order in which mort runs them within one pass: rotate, then resize, then one of crop and
- * extract (crop wins), then blur, then colour. Steps that would change nothing are left out.
- */
-export function toSteps(set: TransformSet): Step[] {
-  const steps: Step[] = []
-  if (set.rotate) steps.push({ op: 'rotate', angle: set.rotate })
-  steps.push(...sizing(set))
-  if (set.blur) steps.push({ op: 'blur', ...set.blur })
-  if (set.grayscale) steps.push({ op: 'grayscale' })
-  return steps
-}
-
-function sizing(set: TransformSet): Step[] {
-  const { width, height, resize, crop, pad, extract } = set
-  const both = width > 0 && height > 0
-  const steps: Step[] = []
-  if (pad && both) return [{ op: 'pad', width, height, ...pad }]
-  if (resize && 'fill' in resize && resize.fill && both) {
-    steps.push({ op: 'resize', width, height, fit: 'cover', enlarge: resize.enlarge })
-  }
-  if (crop) {
-    if (width > 0 || height > 0) steps.push({ op: 'crop', width, height, ...crop })
-    return steps
-  }
-  if (resize && steps.length === 0 && (width > 0 || height > 0)) steps.push(plainResize(set, resize, both))
-  if (extract && (extract.width > 0 || extract.height > 0)) steps.push({ op: 'extract', ...extract })
-  return steps
-}
-
-/** The rows of mort's resize table: which of its flags win over which. */
-function plainResize(set: TransformSet, resize: NonNullable<TransformSet['resize']>, both: boolean): Step {
-  const { width, height } = set
-  const size = { op: 'resize', width, height } as const
-  if ('fit' in resize) return { ...size, ...resize }
-  if (resize.keep && both) return { ...size, fit: 'keep', enlarge: resize.enlarge }
-  if (resize.outbound) return { ...size, fit: 'inside', enlarge: resize.enlarge }
-  // Only next to a rotation does mort refuse to enlarge.
-  if (set.rotate) return { ...size, fit: 'inside', enlarge: false }
-  return { ...size, fit: 'stretch', enlarge: resize.enlarge }
+export function isEmpty({ words, beyondWords }: TransformSet): boolean {
+  return words.length === 0 && !beyondWords
 }

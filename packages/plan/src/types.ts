@@ -31,6 +31,8 @@ export const planSchema = z.strictObject({
     progressive: z.boolean(),
     /** `strip`: no EXIF, ICC, XMP or IPTC, pixels in sRGB. `keep`: all of it, the orientation tag reset. */
     metadata: z.enum(['keep', 'strip']),
+    /** Only the first frame, and no GIF: one that this asks for, by its format or as `original`, is refused. */
+    still: z.literal(true).optional(),
   }),
   /** Where the result lives. */
   derivative: location,

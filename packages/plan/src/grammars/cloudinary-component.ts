@@ -1,17 +1,18 @@
 import { MortiseError } from '@mortise/errors'
-import { emptySet, type Gravity, type TransformSet } from '../transform-set.ts'
+import { mortWords } from '../mort-hash.ts'
+import { type Angle, type Gravity, newSet, type TransformSet } from '../transform-set.ts'
+import { invalid } from '../values.ts'
 import {
   angle,
   blurSigma,
   colour,
-  decimal,
-  format,
+  density,
+  formatOrAuto,
   gravity,
-  integer,
-  invalid,
   isMode,
   type Mode,
-  quality,
+  pixels,
+  qualityOrAuto,
   ratio,
 } from './cloudinary-values.ts'
 
@@ -21,8 +22,8 @@ import {
  */
 export function readComponent(text: string): TransformSet {
   const wish = readTokens(text)
-  return {
-    ...emptySet,
+  const set: TransformSet = {
+    ...newSet(),
     ...(wish.mode ? size(wish, wish.mode) : {}),
     quality: wish.quality,
     format: wish.format,
@@ -30,6 +31,8 @@ export function readComponent(text: string): TransformSet {
     blur: wish.sigma === null ? null : { sigma: wish.sigma, minAmplitude: 0 },
     grayscale: wish.grayscale,
   }
+  const words = wish.mode && !wish.beyondMort ? wordsOf(wish.mode, wish) : null
+  return words ? { ...set, words } : { ...set, beyondWords: true }
 }
 
 /** As {@link readComponent}, `null` for what is no component, or has tokens that it would pass over: a folder, perhaps. */
@@ -41,6 +44,11 @@ export function tryComponent(text: string): TransformSet | null {
     if (error instanceof MortiseError) return null
     throw error
   }
+}
+
+/** The tokens of a component that are passed over. */
+export function unknownTokens(text: string): string[] {
+  return text.split(',').filter(token => !Object.hasOwn(readers, nameOf(token)))
 }
 
 /** What the tokens of one component say. */
@@ -58,9 +66,11 @@ type Wish = {
   background: string
   quality: TransformSet['quality']
   format: TransformSet['format']
-  angle: TransformSet['rotate']
+  angle: Angle | null
   sigma: number | null
   grayscale: boolean
+  /** It says something that mort does not know. */
+  beyondMort: boolean
 }
 
 const noWish: Wish = {
@@ -78,20 +88,24 @@ const noWish: Wish = {
   angle: null,
   sigma: null,
   grayscale: false,
+  beyondMort: false,
 }
+
+/** The tokens that mort knows. */
+const ofMort = new Set(['c', 'w', 'h'])
 
 const readers: Record<string, (value: string, wish: Wish) => void> = {
   c: () => {},
-  w: (value, wish) => (wish.width = integer('w', value)),
-  h: (value, wish) => (wish.height = integer('h', value)),
+  w: (value, wish) => (wish.width = pixels('w', value)),
+  h: (value, wish) => (wish.height = pixels('h', value)),
   ar: (value, wish) => (wish.ratio = ratio(value)),
-  dpr: (value, wish) => (wish.density = value === 'auto' ? 1 : decimal('dpr', value, 10)),
-  x: (value, wish) => (wish.x = integer('x', value)),
-  y: (value, wish) => (wish.y = integer('y', value)),
+  dpr: (value, wish) => (wish.density = density(value)),
+  x: (value, wish) => (wish.x = pixels('x', value)),
+  y: (value, wish) => (wish.y = pixels('y', value)),
   g: (value, wish) => (wish.gravity = gravity(value)),
   b: (value, wish) => (wish.background = colour(value)),
-  q: (value, wish) => (wish.quality = quality(value)),
-  f: (value, wish) => (wish.format = format(value)),
+  q: (value, wish) => (wish.quality = qualityOrAuto(value)),
+  f: (value, wish) => (wish.format = formatOrAuto(value)),
   a: (value, wish) => (wish.angle = angle(value)),
   e(value, wish) {
     const [name = '', strength, ...rest] = value.split(':')
@@ -127,7 +141,9 @@ function readTokens(text: string): Wish {
   }
   for (const token of tokens) {
     const name = nameOf(token)
-    if (Object.hasOwn(readers, name)) readers[name]?.(token.slice(name.length + 1), wish)
+    if (!Object.hasOwn(readers, name)) continue
+    readers[name]?.(token.slice(name.length + 1), wish)
+    wish.beyondMort ||= !ofMort.has(name)
   }
   return wish
 }
@@ -160,6 +176,14 @@ function size(wish: Wish, mode: Mode): Partial<TransformSet> {
     default:
       return resized
   }
+}
+
+/** What mort would hash of it; `null` for a mode that it does not have. */
+function wordsOf(mode: Mode, { width, height }: Wish): number[] | null {
+  if (mode === 'crop') return mortWords.crop({ width, height, gravity: 'smart', enlarge: false, embed: false })
+  if (mode !== 'fit' && mode !== 'fill') return null
+  const fill = mode === 'fill'
+  return mortWords.resize({ width, height, outbound: fill, keep: true, fill })
 }
 
 const fits = {

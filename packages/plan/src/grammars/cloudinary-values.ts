@@ -1,7 +1,6 @@
-import { MortiseError } from '@mortise/errors'
-import { formats } from '@mortise/operations'
-import type { Gravity, TransformSet } from '../transform-set.ts'
-import { readFormat } from './shared.ts'
+import { isAngle } from '../record.ts'
+import type { Angle, Gravity, TransformSet } from '../transform-set.ts'
+import { above0, format, invalid, px, quality, readDecimal, readInteger, whole } from '../values.ts'
 
 const modes = ['fit', 'fill', 'crop', 'scale', 'limit', 'pad', 'thumb'] as const
 export type Mode = (typeof modes)[number]
@@ -10,25 +9,21 @@ export function isMode(text: string): text is Mode {
   return modes.some(mode => mode === text)
 }
 
-/** px, not negative, at most 32 bits; no fraction, no expression. */
-export function integer(name: string, text: string): number {
-  const value = /^\+?\d{1,10}$/.test(text) ? Number(text) : Number.NaN
-  if (!(value <= 2 ** 31 - 1)) throw invalid(name, text, 'a whole number that is not negative')
-  return value
+/** px, not negative; no fraction, no expression. */
+export function pixels(name: string, text: string): number {
+  return px(name, readInteger(name, text))
 }
 
-/** Above 0, up to `max`. */
-export function decimal(name: string, text: string, max: number): number {
-  const value = /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN
-  if (!(value > 0 && value <= max)) throw invalid(name, text, `a number above 0, up to ${max}`)
-  return value
+/** Device pixels for each px. */
+export function density(text: string): number {
+  return text === 'auto' ? 1 : above0('dpr', readDecimal('dpr', text), 10)
 }
 
 /** `16:9` or `1.5`: width through height. */
 export function ratio(text: string): number {
   const [width = '', height = '1', ...rest] = text.split(':')
   if (rest.length > 0) throw invalid('ar', text, 'a ratio such as 16:9 or 1.5')
-  return decimal('ar', width, 100_000) / decimal('ar', height, 100_000)
+  return above0('ar', readDecimal('ar', width), 100_000) / above0('ar', readDecimal('ar', height), 100_000)
 }
 
 /** A side, a corner or the centre; all that look for something (faces too) are the smart one. */
@@ -48,32 +43,24 @@ const gravities = new Map<string, Gravity>([
 ])
 
 /** `auto`, whatever is behind it (`auto:best`), is the default of the format. */
-export function quality(text: string): TransformSet['quality'] {
-  if (/^auto(:(best|good|eco|low))?$/.test(text)) return 'auto'
-  const value = integer('q', text)
-  if (value < 1 || value > 100) throw invalid('q', text, 'auto, or 1 to 100')
-  return value
+export function qualityOrAuto(text: string): TransformSet['quality'] {
+  return /^auto(:(best|good|eco|low))?$/.test(text) ? 'auto' : quality(readInteger('q', text))
 }
 
-export function format(text: string): TransformSet['format'] {
-  if (text === 'auto') return 'auto'
-  const found = readFormat(text)
-  if (!found) throw invalid('f', text, `auto, or one of ${formats.join(', ')}`)
-  return found
+export function formatOrAuto(text: string): TransformSet['format'] {
+  return text === 'auto' ? 'auto' : format(text)
 }
 
 /** Quarter turns clockwise, in either direction. */
-export function angle(text: string): TransformSet['rotate'] {
-  const turned = /^-?\d{1,4}$/.test(text) ? ((Number(text) % 360) + 360) % 360 : Number.NaN
-  if (turned !== 0 && turned !== 90 && turned !== 180 && turned !== 270) throw invalid('a', text, 'a multiple of 90')
+export function angle(text: string): Angle {
+  const turned = ((readInteger('a', text) % 360) + 360) % 360
+  if (!isAngle(turned)) throw invalid('a', text, 'a multiple of 90')
   return turned
 }
 
 /** Strengths from 1 to 2000, 100 when there is none, to standard deviations of up to 100 px. */
 export function blurSigma(text = '100'): number {
-  const strength = integer('e_blur', text)
-  if (strength < 1 || strength > 2000) throw invalid('e_blur', text, '1 to 2000')
-  return strength / 20
+  return whole('e_blur', readInteger('e_blur', text), [1, 2000]) / 20
 }
 
 /** `rgb:f80`, `rgb:ff8800`, `rgb:ff880080` or a name, as `#rrggbbaa`. */
@@ -106,8 +93,3 @@ const names = new Map([
   ['orange', 'ffa500'],
   ['transparent', '0000'],
 ])
-
-export function invalid(name: string, text: string | undefined, expected: string): MortiseError {
-  const found = text === undefined ? 'nothing' : JSON.stringify(text.slice(0, 64))
-  return new MortiseError('invalid_request', `${name}: expected ${expected}, found ${found}`)
-}

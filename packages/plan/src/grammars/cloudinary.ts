@@ -1,7 +1,7 @@
 import { MortiseError } from '@mortise/errors'
 import type { RE2JS } from 're2js'
-import { readComponent, tryComponent } from './cloudinary-component.ts'
-import type { Grammar } from './grammar.ts'
+import { readComponent, tryComponent, unknownTokens } from './cloudinary-component.ts'
+import { type Grammar, type Warn, warnOfQuery } from './grammar.ts'
 import { groupsOf, parentPath } from './shared.ts'
 
 export type CloudinaryOptions = {
@@ -22,10 +22,12 @@ const maxComponents = 16
  */
 export function createCloudinaryGrammar({ path, parentBucket }: CloudinaryOptions): Grammar {
   const match = groupsOf(path, ['transformations', 'parent'])
-  return ({ key }) => {
-    const groups = match(key)
+  return request => {
+    warnOfQuery(request, 'only the path is read')
+    const groups = match(request.key)
     if (!groups) return null
     const sets = groups.transformations.split('/', maxSegments).filter(nonEmpty).map(readComponent)
+    if (request.warn) unknownTokens(groups.transformations.replaceAll('/', ',')).forEach(warnOfToken(request.warn))
     let parent = groups.parent
     while (sets.length > 0 && sets.length <= maxComponents) {
       const slash = parent.indexOf('/', 1)
@@ -39,6 +41,10 @@ export function createCloudinaryGrammar({ path, parentBucket }: CloudinaryOption
     }
     return { sets, parent: parentPath(parentBucket ?? '', parent) }
   }
+}
+
+const warnOfToken = (warn: Warn) => (token: string) => {
+  if (token !== '') warn(`${token.slice(0, 64)}: no such token`)
 }
 
 /** Enough to see that there are too many, empty ones between them included. */

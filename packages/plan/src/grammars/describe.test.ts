@@ -2,8 +2,9 @@ import { fileURLToPath } from 'node:url'
 import { loadConfig } from '@mortise/config'
 import { printStep } from '@mortise/operations'
 import { describe, expect, it } from 'vitest'
-import { createPlanner, loadScripts } from '../plan.ts'
+import { createPlanner, loadScripts, type Planner } from '../plan.ts'
 import { describeGrammars } from './describe.ts'
+import { describeParameters } from './parameters.ts'
 
 const docs = fileURLToPath(new URL('../../docs', import.meta.url))
 const storages = 'storages: {basic: {kind: noop}, transform: {kind: noop}}'
@@ -24,11 +25,34 @@ buckets:
 
 describe.each(describeGrammars())('the description of $kind', ({ transform, examples }) => {
   it.each(examples)('$url: $means', async ({ url, plan }) => {
-    const planner = await plannerFor(transform)
-    const resolution = planner.plan({ target: url, accepts: [] })
-    if (resolution.kind !== 'derivative') return expect(plan).toBe('original')
-    const { passes, output } = resolution.plan
-    const written = [output.format, ...(output.quality ? [output.quality] : [])].join(' ')
-    expect(`${passes.map(pass => pass.map(printStep).join(' ')).join(' / ')} | ${written}`).toBe(plan)
+    expect(print(await plannerFor(transform), url)).toBe(plan)
   })
 })
+
+const query = await plannerFor('kind: query')
+
+describe.each(describeParameters())('the description of the parameter $name', ({ name, operations, example }) => {
+  const target = `/media/cat.jpg?${example.query}`
+
+  it(`has an example that holds: ${example.query}`, () => {
+    expect(example.query).toMatch(new RegExp(`(^|&)${name}(=|$)`))
+    expect(print(query, target)).toBe(example.plan)
+    expect(query.explain({ target, accepts: [] }).warnings).toEqual(
+      name === 'embed' ? [expect.stringContaining('embed')] : [],
+    )
+  })
+
+  it('names the operations that read it', () => {
+    const { warnings } = query.explain({ target: `/media/cat.jpg?${name}=1`, accepts: [] })
+    const needs = operations.length > 0 && !operations.includes('resize')
+    expect(warnings.filter(text => text.includes('without operation')).length).toBe(needs ? 1 : 0)
+  })
+})
+
+function print(planner: Planner, target: string): string {
+  const resolution = planner.plan({ target, accepts: [] })
+  if (resolution.kind !== 'derivative') return 'original'
+  const { passes, output } = resolution.plan
+  const written = [output.format, ...(output.quality ? [output.quality] : [])].join(' ')
+  return `${passes.map(pass => pass.map(printStep).join(' ')).join(' / ')} | ${written}`
+}

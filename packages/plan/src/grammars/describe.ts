@@ -20,7 +20,9 @@ export function describeGrammars(): GrammarDescription[] {
   return descriptions
 }
 
-const preset = 'presets: {small: {quality: 80, filters: {thumbnail: {width: 320}}}}'
+const preset =
+  'presets: {small: {quality: 80, filters: {thumbnail: {width: 320}}}, ' +
+  'marked: {filters: {watermark: {image: /srv/mark.png, position: top-left}}}}'
 const byName = 'path: "^/(?P<presetName>[a-z]+)/(?P<parent>.+)$"'
 
 const descriptions: GrammarDescription[] = [
@@ -39,6 +41,16 @@ const descriptions: GrammarDescription[] = [
         means: 'cut to a square from the top',
         plan: 'crop(300x300 north) | original 60',
       },
+      {
+        url: '/media/cat.jpg?operation=resizeCropAuto&width=300&height=200',
+        means: '300 x 200 px from the middle, a little above it',
+        plan: 'resizeCropAuto(300x200) | original',
+      },
+      {
+        url: '/media/cat.jpg?operation=watermark&image=https://example.org/mark.png&position=bottom-right&opacity=0.5',
+        means: 'mark.png laid over it, half transparent, at two thirds of its width and height',
+        plan: 'watermark("https://example.org/mark.png" at 2,2 0.5) | original',
+      },
       { url: '/media/cat.jpg?v=2', means: 'the original: nothing is asked for', plan: 'original' },
     ],
   },
@@ -51,6 +63,11 @@ const descriptions: GrammarDescription[] = [
         url: '/media/small/cat.jpg?width=9',
         means: 'the preset small; the query is ignored',
         plan: 'resize(320x0 enlarge) | original 80',
+      },
+      {
+        url: '/media/marked/small/cat.jpg',
+        means: 'the preset marked, whose watermark is a local file, of the preset small',
+        plan: 'resize(320x0 enlarge) / watermark("file:/srv/mark.png" at 0,0 1) | original 80',
       },
     ],
   },

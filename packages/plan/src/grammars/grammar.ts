@@ -8,7 +8,11 @@ export type GrammarRequest = {
   key: string
   /** Empty when a parent is read: a parent is a path. */
   query: Query
+  /** Called with what is in the request without having an effect; absent when nobody wants to know. */
+  warn?: Warn | undefined
 }
+
+export type Warn = (sentence: string) => void
 
 /** What a grammar makes of a request: `null` for an object as it is stored. */
 export type Parsed = {
@@ -16,6 +20,8 @@ export type Parsed = {
   sets: TransformSet[]
   /** The path of the parent, bucket included, which the rules of the parent's bucket then read again. */
   parent: string
+  /** The name of the preset that matched. */
+  preset?: string
   /** In place of what the bucket's configuration says. */
   checkParent?: boolean
   resultKey?: ResultKey
@@ -26,3 +32,8 @@ export type Parsed = {
  * does not allow.
  */
 export type Grammar = (request: GrammarRequest) => Parsed
+
+/** Warns of a query that nobody reads. */
+export function warnOfQuery({ query, warn }: GrammarRequest, because: string): void {
+  if (warn && query.raw !== '') warn(`the query is ignored: ${because}`)
+}

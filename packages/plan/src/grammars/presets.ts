@@ -1,9 +1,11 @@
 import type { Preset } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
 import type { RE2JS } from 're2js'
-import { emptySet, type TransformSet } from '../transform-set.ts'
-import type { Grammar } from './grammar.ts'
-import { groupsOf, parentPath, readFormat, readGravity } from './shared.ts'
+import { isAngle, record } from '../record.ts'
+import { newSet, type TransformSet } from '../transform-set.ts'
+import { at } from '../values.ts'
+import { type Grammar, warnOfQuery } from './grammar.ts'
+import { groupsOf, parentPath } from './shared.ts'
 
 export type PresetsOptions = {
   /** Has the groups `presetName` and `parent`; unanchored. */
@@ -16,7 +18,16 @@ export type PresetsOptions = {
 }
 
 /** `/small/cat.jpg`: mort's `presets` kind. The query string is ignored; an unknown preset is `invalid_request`. */
-export function createPresetsGrammar({ path, presets, parentBucket, readParent }: PresetsOptions): Grammar {
+export function createPresetsGrammar(options: PresetsOptions): Grammar {
+  const match = createPresetMatcher(options)
+  return request => {
+    warnOfQuery(request, 'only the path is read')
+    return match(request)
+  }
+}
+
+/** As the grammar, which says nothing of the query. */
+export function createPresetMatcher({ path, presets, parentBucket, readParent }: PresetsOptions): Grammar {
   const sets = new Map(Object.entries(presets).map(([name, preset]) => [name, compile(name, preset)]))
   const match = groupsOf(path, ['presetName', 'parent'])
   return ({ key }) => {
@@ -26,69 +37,48 @@ export function createPresetsGrammar({ path, presets, parentBucket, readParent }
     if (!set) throw new MortiseError('invalid_request', 'presets: no such preset')
     if (set instanceof MortiseError) throw set
     const parent = readParent ? readParent(groups.parent) : groups.parent
-    return { sets: [set], parent: parentPath(parentBucket ?? '', parent) }
+    return { sets: [set], parent: parentPath(parentBucket ?? '', parent), preset: groups.presetName }
   }
 }
 
 /** mort starts with a preset that cannot work and refuses each request for it; so the mistake is kept, not thrown. */
 function compile(name: string, preset: Preset): TransformSet | MortiseError {
   try {
-    return toSet(preset)
+    return at(`preset ${name}`, () => toSet(preset))
   } catch (error) {
-    if (error instanceof MortiseError) return new MortiseError(error.code, `preset ${name}: ${error.message}`)
+    if (error instanceof MortiseError) return error
     throw error
   }
 }
 
-/** The transform set of a preset, recorded in mort's order: with a thumbnail and a crop, the crop's size holds. */
+/**
+ * The transform set of a preset, recorded in mort's order: with a thumbnail and a crop, the crop's size holds. Throws
+ * `invalid_request`.
+ */
 export function toSet({ quality, format, filters }: Preset): TransformSet {
-  const { thumbnail, crop, extract, blur, rotate } = filters
-  const set: TransformSet = {
-    ...emptySet,
-    grayscale: filters.grayscale,
-    progressive: filters.interlace,
-    strip: filters.strip,
-    // Out of range is ignored in a preset, in contrast to a query.
-    quality: quality >= 1 && quality <= 100 ? quality : null,
-    rotate: rotate && isAngle(rotate.angle) ? rotate.angle : null,
-  }
-  if (filters.watermark || filters.resizeCropAuto) {
-    throw new MortiseError('unsupported', 'this version has neither watermark nor resizeCropAuto')
-  }
-  if (thumbnail) {
-    Object.assign(set, sizes('thumbnail', thumbnail))
-    set.resize = {
-      outbound: thumbnail.mode === 'outbound',
-      keep: thumbnail.preserveAspectRatio,
-      fill: thumbnail.fill,
-      enlarge: thumbnail.enlarge ?? true,
-    }
-  }
-  if (crop) {
-    Object.assign(set, sizes('crop', crop))
-    set.crop = { gravity: readGravity(crop.gravity), enlarge: crop.mode === 'outbound' }
-  }
-  if (extract) set.extract = notNegative('extract', { ...extract })
-  if (blur) {
-    if (!(blur.sigma > 0 && blur.sigma <= 100)) throw new MortiseError('invalid_request', 'blur: bad sigma')
-    set.blur = { sigma: blur.sigma, minAmplitude: blur.minAmpl }
-  }
-  if (format !== '') {
-    set.format = readFormat(format)
-    if (!set.format) throw new MortiseError('invalid_request', 'bad format')
-  }
+  const { thumbnail, crop, extract, resizeCropAuto, blur, watermark, rotate } = filters
+  const set = newSet()
+  if (thumbnail) recordThumbnail(set, thumbnail)
+  if (crop) record.crop(set, { ...crop, enlarge: crop.mode === 'outbound' })
+  if (extract) record.extract(set, extract)
+  if (resizeCropAuto) record.resizeCropAuto(set, resizeCropAuto)
+  // Out of range is passed over in a preset, in contrast to a query; so is an angle.
+  if (quality >= 1 && quality <= 100) record.quality(set, quality)
+  if (filters.interlace) record.interlace(set)
+  if (filters.strip) record.strip(set)
+  if (format !== '') record.format(set, format)
+  if (blur) record.blur(set, blur.sigma, blur.minAmpl)
+  if (watermark) record.watermark(set, { ...watermark, file: true })
+  if (filters.grayscale) record.grayscale(set)
+  if (rotate && isAngle(rotate.angle)) record.rotate(set, rotate.angle)
   return set
 }
 
-function isAngle(angle: number): angle is 0 | 90 | 180 | 270 {
-  return angle === 0 || angle === 90 || angle === 180 || angle === 270
-}
-
-function sizes(name: string, { width, height }: { width: number; height: number }) {
-  return notNegative(name, { width, height })
-}
-
-function notNegative<T extends Record<string, number>>(name: string, numbers: T): T {
-  if (Object.values(numbers).some(value => value < 0)) throw new MortiseError('invalid_request', `${name}: negative`)
-  return numbers
+function recordThumbnail(set: TransformSet, thumbnail: NonNullable<Preset['filters']['thumbnail']>): void {
+  const { width, height, mode, preserveAspectRatio, fill, enlarge } = thumbnail
+  record.resize(set, { width, height, outbound: mode === 'outbound', keep: preserveAspectRatio, fill })
+  if (enlarge === false && set.resize) {
+    set.resize = { ...set.resize, enlarge }
+    set.beyondWords = true
+  }
 }

@@ -49,7 +49,7 @@ describe('a script', () => {
   it.each([
     ['resize(10, 20, false, false, false)', [{ op: 'resize', width: 10, height: 20, fit: 'stretch', enlarge: true }]],
     ['resize("10", 0, true, false, false)', [{ op: 'resize', width: 10, height: 0, fit: 'inside', enlarge: true }]],
-    ['resize(10, 20, false, true, false)', [{ op: 'resize', width: 10, height: 20, fit: 'keep', enlarge: true }]],
+    ['resize(10, 20, false, true, false)', [{ op: 'resize', width: 10, height: 20, fit: 'inside', enlarge: true }]],
     ['resize(10, 20, false, false, 1)', [{ op: 'resize', width: 10, height: 20, fit: 'cover', enlarge: true }]],
     ['extract(1, 2, 3, 4)', [{ op: 'extract', top: 1, left: 2, width: 3, height: 4 }]],
     ['crop(5, 6, "north", true, false)', [{ op: 'crop', width: 5, height: 6, gravity: 'north', enlarge: true }]],
@@ -57,6 +57,11 @@ describe('a script', () => {
     ['blur(2.5, 0)', [{ op: 'blur', sigma: 2.5, minAmplitude: 0 }]],
     ['grayscale()', [{ op: 'grayscale' }]],
     ['rotate("90")', [{ op: 'rotate', angle: 90 }]],
+    ['resizeCropAuto("20", 10)', [{ op: 'resizeCropAuto', width: 20, height: 10 }]],
+    [
+      'watermark("https://a/b.png", "center-right", "0.25")',
+      [{ op: 'watermark', image: 'https://a/b.png', row: 1, column: 2, opacity: 0.25 }],
+    ],
   ])('records %s', async (call, steps) => {
     const of = await planner(script(`obj.transforms.${call}; return { parent: '/originals' + obj.key }`))
     expect(plan(of, '/media/a.jpg')).toMatchObject({
@@ -140,6 +145,16 @@ describe('a script is refused', () => {
     ['with a bad format', 'obj.transforms.format("bmp"); return { parent: "/o/a" }', /format/],
     ['with a bad angle', 'obj.transforms.rotate(45); return { parent: "/o/a" }', /rotate/],
     ['with a bad sigma', 'obj.transforms.blur(0, 0); return { parent: "/o/a" }', /blur/],
+    [
+      'with a watermark from a file',
+      'obj.transforms.watermark("/srv/mark.png", "top-left", 1); return { parent: "/o/a" }',
+      /watermark: image/,
+    ],
+    [
+      'with a bad opacity',
+      'obj.transforms.watermark("http://a/b", "top-left", 2); return { parent: "/o/a" }',
+      /opacity/,
+    ],
     ['with no number', 'obj.transforms.blur({}, 0); return { parent: "/o/a" }', /expected a number/],
     ['with too many transforms', 'for (let i = 0; i < 65; i++) obj.transforms.grayscale(); return {}', /calls/],
     ['with a parent that is no text', 'return { parent: 5 }', /parent/],

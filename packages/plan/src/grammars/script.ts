@@ -1,8 +1,9 @@
 import type { BucketConfig, Filters, TransformConfig } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
 import { z } from 'zod'
+import { storableKey } from '../result-key.ts'
 import type { ScriptEngine } from '../script/engine.ts'
-import { record } from '../script/record.ts'
+import { recordCalls } from '../script/record.ts'
 import type { Grammar } from './grammar.ts'
 import { groupsOf, parentPath } from './shared.ts'
 
@@ -17,6 +18,7 @@ export function createScriptGrammar({ bucket, engine }: ScriptOptions): Grammar 
   const { path, script, checkParent } = transform
   const match = path ? groupsOf(path, Object.keys(path.namedGroups())) : () => null
   const bucketConfig = describe(bucket)
+  const keptKey = storableKey('path', bucket)
   return ({ key, query }) => {
     const url = {
       path: `/${bucket.name}${key}`,
@@ -31,10 +33,10 @@ export function createScriptGrammar({ bucket, engine }: ScriptOptions): Grammar 
     if (answer.err !== undefined) throw new MortiseError('invalid_request', `script: ${answer.err.slice(0, 200)}`)
     if (!answer.parent) return null
     return {
-      sets: [record(answer.calls)],
+      sets: [recordCalls(answer.calls)],
       parent: parentPath('', answer.parent),
       checkParent: answer.checkParent,
-      ...(answer.allowChangeKey ? {} : { resultKey: 'path' as const }),
+      ...(answer.allowChangeKey ? {} : { resultKey: keptKey }),
     }
   }
 }

@@ -1,6 +1,6 @@
-import { MortiseError } from '@mortise/errors'
-import { readFormat, readGravity } from '../grammars/shared.ts'
-import { emptySet, type TransformSet } from '../transform-set.ts'
+import { record } from '../record.ts'
+import { newSet, type TransformSet } from '../transform-set.ts'
+import { at, invalid } from '../values.ts'
 
 /** A call of one of `obj.transforms`' methods. */
 export type Call = [name: string, ...args: unknown[]]
@@ -22,82 +22,59 @@ export const methods = {
 } as const
 
 /** The set that these calls describe, in their order. Throws `invalid_request` for one that cannot be done. */
-export function record(calls: Call[]): TransformSet {
-  const set = { ...emptySet }
-  for (const [name, ...args] of calls) {
-    const recorder = Object.hasOwn(recorders, name) ? recorders[name as keyof typeof methods] : undefined
-    if (!recorder) throw invalid(name, 'is no transform')
-    recorder(set, args)
-  }
-  return set
+export function recordCalls(calls: Call[]): TransformSet {
+  return at('script', () => {
+    const set = newSet()
+    for (const [name, ...args] of calls) {
+      const recorder = Object.hasOwn(recorders, name) ? recorders[name as keyof typeof methods] : undefined
+      if (!recorder) throw invalid(name.slice(0, 64), undefined, 'a transform that there is')
+      recorder(set, args)
+    }
+    return set
+  })
 }
 
 const recorders: Record<keyof typeof methods, (set: TransformSet, args: unknown[]) => void> = {
   resize(set, [width, height, outbound, keep, fill]) {
-    set.width = size('resize', width)
-    set.height = size('resize', height)
-    set.resize = { outbound: truth(outbound), keep: truth(keep), fill: truth(fill), enlarge: true }
+    const flags = { outbound: truth(outbound), keep: truth(keep), fill: truth(fill) }
+    record.resize(set, { width: whole('resize', width), height: whole('resize', height), ...flags })
   },
   extract(set, args) {
-    const [top = 0, left = 0, width = 0, height = 0] = args.map(arg => size('extract', arg))
-    set.extract = { left, top, width, height }
+    const [top = 0, left = 0, width = 0, height = 0] = args.map(arg => whole('extract', arg))
+    record.extract(set, { top, left, width, height })
   },
-  crop(set, [width, height, gravity, enlarge]) {
-    set.width = size('crop', width)
-    set.height = size('crop', height)
-    set.crop = { gravity: readGravity(String(gravity)), enlarge: truth(enlarge) }
+  crop(set, [width, height, gravity, enlarge, embed]) {
+    const flags = { enlarge: truth(enlarge), embed: truth(embed) }
+    record.crop(set, {
+      ...{ width: whole('crop', width), height: whole('crop', height) },
+      ...{ gravity: String(gravity), ...flags },
+    })
   },
-  interlace(set) {
-    set.progressive = true
+  resizeCropAuto(set, [width, height]) {
+    record.resizeCropAuto(set, { width: whole('resizeCropAuto', width), height: whole('resizeCropAuto', height) })
   },
-  quality(set, [quality]) {
-    set.quality = size('quality', quality)
-    if (set.quality < 1 || set.quality > 100) throw invalid('quality', 'expected 1 to 100')
+  interlace: set => record.interlace(set),
+  quality: (set, [quality]) => record.quality(set, whole('quality', quality)),
+  stripMetadata: set => record.strip(set),
+  blur: (set, [sigma, minAmplitude]) => record.blur(set, number('blur', sigma), number('blur', minAmplitude)),
+  format: (set, [format]) => record.format(set, String(format)),
+  watermark(set, [image, position, opacity]) {
+    // What a script says may come from the URL, so it names no file.
+    const texts = { image: String(image), position: String(position) }
+    record.watermark(set, { ...texts, opacity: number('watermark: opacity', opacity), file: false })
   },
-  stripMetadata(set) {
-    set.strip = true
-  },
-  blur(set, [sigma, minAmplitude]) {
-    set.blur = { sigma: number('blur', sigma), minAmplitude: number('blur', minAmplitude) }
-    if (!(set.blur.sigma > 0 && set.blur.sigma <= 100)) throw invalid('blur', 'expected a sigma above 0, up to 100')
-  },
-  format(set, [format]) {
-    set.format = readFormat(String(format))
-    if (!set.format) throw invalid('format', 'expected one that is known')
-  },
-  grayscale(set) {
-    set.grayscale = true
-  },
-  rotate(set, [given]) {
-    const angle = number('rotate', given)
-    if (angle !== 0 && angle !== 90 && angle !== 180 && angle !== 270) {
-      throw invalid('rotate', 'expected 0, 90, 180 or 270')
-    }
-    set.rotate = angle
-  },
-  resizeCropAuto: notHere,
-  watermark: notHere,
+  grayscale: set => record.grayscale(set),
+  rotate: (set, [angle]) => record.rotate(set, number('rotate', angle)),
 }
 
-function notHere(): never {
-  throw new MortiseError('unsupported', 'script: this version has neither watermark nor resizeCropAuto')
-}
-
-function size(name: string, value: unknown): number {
-  const whole = Math.trunc(number(name, value))
-  if (whole < 0 || whole > 2 ** 31 - 1) throw invalid(name, 'expected a number of px that is not negative')
-  return whole
-}
+const whole = (name: string, value: unknown) => Math.trunc(number(name, value))
 
 /** Texts with a number count as that number, as in mort. */
 function number(name: string, value: unknown): number {
   const found = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
   if (typeof found === 'number' && Number.isFinite(found)) return found
-  throw invalid(name, 'expected a number')
+  throw invalid(name, typeof value === 'string' ? value : typeof value, 'a number')
 }
 
 /** As in mort, where every value but an empty one is true. */
 const truth = (value: unknown) => Boolean(value)
-
-const invalid = (name: string, message: string) =>
-  new MortiseError('invalid_request', `script: ${name.slice(0, 64)}: ${message}`)
