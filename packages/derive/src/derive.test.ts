@@ -1,7 +1,9 @@
+import { MortiseError } from '@mortise/errors'
 import type { Plan } from '@mortise/plan'
 import { createMemoryStorage } from '@mortise/storage/memory'
 import { describe, expect, it, vi } from 'vitest'
-import { type BenchOptions, createBench, textOf } from './harness.ts'
+import type { Overlays } from './derive.ts'
+import { type BenchOptions, createBench, hang, textOf } from './harness.ts'
 
 const original = { storage: 'photos/basic', bucket: 'photos', key: '/cat.jpg' }
 const derivative = { storage: 'photos/transform', bucket: 'photos', key: '/cat.jpg/small' }
@@ -82,6 +84,35 @@ describe('derive', () => {
     expect(images.renders).toBe(0)
   })
 
+  it('answers with a derivative that would take the place of its original, and does not store it', async () => {
+    const { derive, storages } = await start()
+    const told: string[] = []
+    const refused = derive(
+      { ...plan, derivative: { ...derivative, key: original.key } },
+      { ...alone, onRendered: (_, bytes) => told.push(textOf(bytes)) },
+    )
+    await expect(refused).rejects.toMatchObject({ code: 'invalid_config' })
+    expect(told).toEqual(['rendered from a picture'])
+    expect(storages.puts).toEqual([])
+  })
+
+  it('hides no bug of a storage behind a derivative that cannot be looked for', async () => {
+    const { derive } = await createBench(() => {
+      const storage = createMemoryStorage({ maxBytes: 100_000 })
+      return { ...storage, head: () => Promise.reject(new TypeError('a bug')) }
+    })
+    await expect(derive(plan, alone)).rejects.toThrow(TypeError)
+  })
+
+  it('renders when the storage of derivatives says that it cannot be asked', async () => {
+    const { derive, images } = await createBench(() => {
+      const storage = createMemoryStorage({ maxBytes: 100_000 })
+      return { ...storage, head: () => Promise.reject(new MortiseError('storage_unavailable', 'away')) }
+    })
+    await derive(plan, alone)
+    expect(images.renders).toBe(1)
+  })
+
   it('has never more originals in memory than allowed, however many are asked for', async () => {
     const { derive, images } = await start({ originals: 3 })
     const keys = Array.from({ length: 20 }, (_, i) => `/${i}`)
@@ -95,6 +126,95 @@ describe('derive', () => {
     await expect(derive(plan, alone)).rejects.toThrow('no picture')
     images.failWith = null
     await expect(derive(plan, alone)).resolves.toBeDefined()
+  })
+})
+
+describe('derive, with images to lay over the original', () => {
+  const mark = { op: 'watermark', image: 'https://example.com/mark.png', column: 0, row: 0, opacity: 1 } as const
+  const marked: Plan = { ...plan, passes: [[mark]] }
+  const overlaysThat = (collect: Overlays['collect']): Overlays => ({ collect, async [Symbol.asyncDispose]() {} })
+  const failing = overlaysThat(async () => {
+    throw new MortiseError('invalid_request', 'watermark: status 404')
+  })
+
+  it('hands them to the render by their names', async () => {
+    const overlays = overlaysThat(async passes => new Map([[JSON.stringify(passes), Buffer.from('a mark')]]))
+    const { derive } = await start({ overlays })
+    const { bytes } = await derive(marked, alone)
+    expect(bytes && textOf(bytes)).toBe('rendered from a picture below a mark')
+  })
+
+  it('refuses when one cannot be had, and renders nothing', async () => {
+    const { derive, images } = await start({ overlays: failing })
+    await expect(derive(marked, alone)).rejects.toMatchObject({ message: 'watermark: status 404' })
+    expect(images.renders).toBe(0)
+  })
+
+  it('says of an original that is not there before it says of them', async () => {
+    const { derive } = await start({ overlays: failing })
+    const refused = derive({ ...marked, original: { ...original, key: '/absent.jpg' } }, alone)
+    await expect(refused).rejects.toMatchObject({ code: 'no_such_object' })
+  })
+
+  it.each([
+    ['there is no original', { ...marked, original: { ...original, key: '/absent.jpg' } }],
+    ['the derivative is there', marked],
+  ])('does not wait for them when %s', async (_, of) => {
+    const ended: string[] = []
+    let calls = 0
+    const overlays = overlaysThat(async (_, signal) => {
+      if (calls++ === 0) return new Map()
+      signal.addEventListener('abort', () => ended.push('fetch'), { once: true })
+      return hang(signal)
+    })
+    const { derive } = await start({ overlays })
+    await derive(marked, alone)
+    await Promise.allSettled([derive(of, alone)])
+    expect(ended).toEqual(['fetch'])
+  })
+})
+
+describe('derive, of an original that cannot be decoded', () => {
+  const broken = () => new MortiseError('undecodable', 'no picture')
+  const other = { ...plan, id: 'b'.repeat(32) }
+
+  it('does not try again for a minute, whatever is asked for, and says the same', async () => {
+    let time = 1
+    const { derive, images } = await start({ now: () => time })
+    images.failWith = broken()
+    for (const one of [plan, other, plan]) {
+      await expect(derive(one, alone)).rejects.toMatchObject({ code: 'undecodable', message: 'no picture' })
+    }
+    expect(images.renders).toBe(1)
+    time += 60_001
+    await expect(derive(plan, alone)).rejects.toMatchObject({ code: 'undecodable' })
+    expect(images.renders).toBe(2)
+  })
+
+  it('tries again when it has changed', async () => {
+    const { derive, images, storages } = await start()
+    images.failWith = broken()
+    await expect(derive(plan, alone)).rejects.toMatchObject({ code: 'undecodable' })
+    images.failWith = null
+    await storages.write(original, 'another picture', 'image/jpeg')
+    await expect(derive(plan, alone)).resolves.toBeDefined()
+  })
+
+  it('tries again when it may have been what was laid over it', async () => {
+    const overlays = { collect: async () => new Map([['a mark', Buffer.from('x')]]), async [Symbol.asyncDispose]() {} }
+    const { derive, images } = await start({ overlays })
+    images.failWith = broken()
+    await expect(derive(plan, alone)).rejects.toMatchObject({ code: 'undecodable' })
+    images.failWith = null
+    await expect(derive(other, alone)).resolves.toBeDefined()
+  })
+
+  it('tries again after a failure that another plan need not have', async () => {
+    const { derive, images } = await start()
+    images.failWith = new MortiseError('limit_exceeded', 'too wide')
+    await expect(derive(plan, alone)).rejects.toMatchObject({ code: 'limit_exceeded' })
+    images.failWith = null
+    await expect(derive(other, alone)).resolves.toBeDefined()
   })
 })
 

@@ -1,15 +1,23 @@
 import { MortiseError } from '@mortise/errors'
 import type { ImagePool } from '@mortise/image'
-import type { Plan } from '@mortise/plan'
+import type { Location, Plan } from '@mortise/plan'
 import type { Derived } from '@mortise/queue'
 import { isImage, type ObjectInfo, type Storage } from '@mortise/storage'
 import { isWhole, readRecord, writeRecord } from '@mortise/storage/record'
 import { createGate, type Gate, slowAfter } from './gate.ts'
+import type { Overlays } from './overlays.ts'
+import { createRefused, type Refused } from './refused.ts'
+
+export { createOverlays, type Overlays, type OverlaysOptions } from './overlays.ts'
 
 export type DeriveDeps = {
   /** By name as in a Plan (`<bucket>/<name>`). Throws `storage_unavailable` for one that is not configured. */
   storage(name: string): Storage
   images: ImagePool
+  /** Not disposed here. */
+  overlays: Overlays
+  /** Both are one object: what is stored as one would take the place of the other. */
+  isSameObject(one: Location, other: Location): boolean
   /** Originals in memory at one time, being read or rendered; and as many derivatives, being stored. */
   originals: number
   limits: {
@@ -33,60 +41,89 @@ export type Made = { derived: Derived; bytes: Uint8Array | null }
 
 /**
  * Makes one derivative: reads the original, renders, stores. Throws `no_such_object` when there is no original or it is
- * no image, `too_large`, what `ImagePool.render` throws, `storage_unavailable`, and `signal.reason`.
+ * no image, `too_large`, what `Overlays.collect` and `ImagePool.render` throw, `storage_unavailable`, `invalid_config`
+ * when the derivative would take the place of its original, and `signal.reason`.
  */
 export type Derive = (plan: Plan, options: DeriveOptions) => Promise<Made>
 
 export function createDerive(deps: DeriveDeps): Derive {
   const bounds = { slots: deps.originals, timeout: deps.limits.storageTimeout, now: deps.now }
   const [reads, writes] = [createGate(bounds), createGate(bounds)]
+  const parts = { ...deps, reads, refused: createRefused(deps.now) }
   return async (plan, { signal, onRendered }) => {
     // Whoever can write to the queue must not be able to write over originals.
     if (!plan.derivative.storage.endsWith('/transform')) {
       throw new MortiseError('invalid_request', `a derivative is not stored in ${plan.derivative.storage}`)
     }
-    const found = await renderUnlessStored(deps, reads, plan, signal)
+    const found = await renderUnlessStored(parts, plan, signal)
     if (found.derived) return { derived: found.derived, bytes: null }
     const { rendered, version } = found
     const { bytes, contentType, etag, width, height } = rendered
     const derived = { size: bytes.byteLength, contentType, etag, lastModified: deps.now(), width, height }
     onRendered(derived, bytes)
+    if (deps.isSameObject(plan.original, plan.derivative)) {
+      throw new MortiseError(
+        'invalid_config',
+        'the derivative is not stored, because it would take the place of its original',
+      )
+    }
     await store(deps, writes, plan, derived, bytes, version, signal)
     return { derived, bytes }
   }
 }
 
+type Parts = DeriveDeps & { reads: Gate; refused: Refused }
+
 /**
  * Somebody may have made it between the look into the storage that queued this job and now, or a worker may have died
- * after it stored and before it said so. The look is taken while the original is read, so that it costs no time.
+ * after it stored and before it said so. The look is taken while the original is read, so that it costs no time; what is
+ * laid over the original comes at the same time.
  */
-async function renderUnlessStored(deps: DeriveDeps, reads: Gate, plan: Plan, signal: AbortSignal) {
+async function renderUnlessStored(parts: Parts, plan: Plan, signal: AbortSignal) {
   const { original, passes, output } = plan
-  using _slot = await reads.enter(original.storage, signal)
-  const [{ bytes, version }, stored] = await Promise.all([
-    reads.call(original.storage, signal, limited => readOriginal(deps, plan, limited)),
-    lookForDerivative(deps, plan, signal),
-  ])
-  const derived = stored && readDerived(stored, plan.id, version)
-  if (derived) return { derived }
-  return { derived: null, rendered: await deps.images.render({ bytes, passes, output, signal }), version }
+  using _slot = await parts.reads.enter(original.storage, signal)
+  const end = new AbortController()
+  const limited = AbortSignal.any([signal, end.signal])
+  const coming = parts.overlays.collect(passes, limited)
+  // It is waited for last: that there is no original is the better answer than that there is no watermark.
+  coming.catch(() => {})
+  try {
+    const [{ bytes, version }, stored] = await Promise.all([
+      parts.reads.call(original.storage, limited, inTime => readOriginal(parts, plan, inTime)),
+      lookForDerivative(parts, plan, limited),
+    ])
+    const derived = stored && readDerived(stored, plan.id, version)
+    if (derived) return { derived }
+    const overlays = await coming
+    const rendering = parts.images.render({ bytes, passes, output, overlays, signal })
+    // It could be one of them that cannot be decoded.
+    if (overlays.size === 0) rendering.catch(error => parts.refused.note(plan, version, error))
+    return { derived: null, rendered: await rendering, version }
+  } finally {
+    // Nobody has a use for what is still under way.
+    end.abort()
+  }
 }
 
-async function readOriginal({ storage, limits }: DeriveDeps, { original }: Plan, signal: AbortSignal) {
+async function readOriginal({ storage, limits, refused }: Parts, { original }: Plan, signal: AbortSignal) {
   await using object = await storage(original.storage).get(original, { signal })
   if (!object) throw new MortiseError('no_such_object', 'no such original')
   const { info } = object
   if (!isImage(info)) throw new MortiseError('no_such_object', 'original: not an image')
   if (info.size > limits.inputBytes) throw new MortiseError('too_large', `original: ${info.size} bytes`)
+  refused.check(original, info.etag)
   return { bytes: await object.bytes(limits.inputBytes), version: info.etag }
 }
 
 /** A storage that cannot say soon holds nothing: rendering once too often is better than not answering. */
 async function lookForDerivative({ storage }: DeriveDeps, { derivative }: Plan, signal: AbortSignal) {
+  const soon = AbortSignal.timeout(slowAfter)
   try {
-    return await storage(derivative.storage).head(derivative, AbortSignal.any([signal, AbortSignal.timeout(slowAfter)]))
-  } catch {
-    return null
+    return await storage(derivative.storage).head(derivative, AbortSignal.any([signal, soon]))
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof MortiseError || soon.aborted) return null
+    throw error
   }
 }
 

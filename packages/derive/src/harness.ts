@@ -1,28 +1,36 @@
 import { MortiseError } from '@mortise/errors'
 import type { ImagePool } from '@mortise/image'
 import type { NewObject, ObjectRef, Storage } from '@mortise/storage'
-import { createDerive } from './derive.ts'
+import { createDerive, type Overlays } from './derive.ts'
 
 /** Calls that are never answered, by name of the storage; they end with their signal. */
 export type Silent = Record<string, readonly ('get' | 'head' | 'put')[]>
 
-export type BenchOptions = { silent?: Silent; originals?: number; storageTimeout?: number }
+export type BenchOptions = {
+  silent?: Silent
+  originals?: number
+  storageTimeout?: number
+  overlays?: Overlays
+  now?(): number
+}
 
 type Place = ObjectRef & { storage: string }
 
 /** For the tests of this package: derive, with storages that are empty when they are created, and texts for images. */
 export async function createBench(
   create: () => Storage,
-  { silent = {}, originals = 4, storageTimeout = 60_000 }: BenchOptions = {},
+  { silent = {}, originals = 4, storageTimeout = 60_000, overlays = noOverlays, now = Date.now }: BenchOptions = {},
 ) {
   const storages = createStorages(create, silent)
   const images = createTextPool()
   const derive = createDerive({
     storage: storages.get,
     images: images.pool,
+    overlays,
+    isSameObject: (one, other) => one.key === other.key,
     originals,
     limits: { inputBytes: 100, storageTimeout },
-    now: Date.now,
+    now,
   })
   const basic = { storage: 'photos/basic', bucket: 'photos' }
   await storages.write({ ...basic, key: '/cat.jpg' }, 'a picture', 'image/jpeg')
@@ -30,6 +38,8 @@ export async function createBench(
   await storages.write({ ...basic, key: '/large.jpg' }, 'x'.repeat(101), 'image/jpeg')
   return { derive, storages, images }
 }
+
+const noOverlays: Overlays = { collect: async () => new Map(), async [Symbol.asyncDispose]() {} }
 
 /** The names that are configured; a test writes and reads past what is silent. */
 function createStorages(create: () => Storage, silent: Silent) {
@@ -90,13 +100,14 @@ export function hang(signal: AbortSignal): Promise<never> {
 /** "Renders" a text into another, and counts. */
 function createTextPool() {
   const state = { renders: 0, running: 0, mostRunning: 0, failWith: null as Error | null }
-  const render: ImagePool['render'] = async ({ bytes }) => {
+  const render: ImagePool['render'] = async ({ bytes, overlays = new Map() }) => {
     state.renders++
     state.mostRunning = Math.max(state.mostRunning, ++state.running)
     await new Promise(resolve => setImmediate(resolve))
     state.running--
     if (state.failWith) throw state.failWith
-    const body = new TextEncoder().encode(`rendered from ${textOf(bytes)}`)
+    const below = [...overlays.values()].map(overlay => ` below ${textOf(overlay)}`).join('')
+    const body = new TextEncoder().encode(`rendered from ${textOf(bytes)}${below}`)
     return { bytes: body, contentType: 'image/jpeg', etag: 'digest', width: 3, height: 2 }
   }
   const close = async () => true
