@@ -1,6 +1,6 @@
 export { describeConfig, type SettingDescription } from './describe.ts'
 export { type FolderOptions, folderConfig } from './folder.ts'
-export { ConfigError, type ConfigIssue, printIssue } from './issues.ts'
+export { ConfigError, type ConfigIssue, printIssue, printPath } from './issues.ts'
 export { parseListener } from './listener.ts'
 export { type Loaded, type LoadOptions, loadConfig, loadConfigFile } from './load.ts'
 export { redact } from './redact.ts'

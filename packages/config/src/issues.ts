@@ -6,10 +6,13 @@ export type ConfigIssue = { path: string; message: string }
 /** Every mistake of a configuration at once: in `issues`, and one on each line of the message. */
 export class ConfigError extends MortiseError {
   readonly issues: readonly ConfigIssue[]
+  /** What was doubtful besides, as far as the file was understood. */
+  readonly warnings: readonly ConfigIssue[]
 
-  constructor(issues: readonly ConfigIssue[], cause?: unknown) {
+  constructor(issues: readonly ConfigIssue[], cause?: unknown, warnings: readonly ConfigIssue[] = []) {
     super('invalid_config', issues.map(printIssue).join('\n'), { cause })
     this.issues = issues
+    this.warnings = warnings
   }
 }
 

@@ -142,23 +142,28 @@ describe('the queue', () => {
     [
       'is where the lock is',
       'lock: {type: redis, address: ["r:1"]}',
-      { type: 'redis', prefix: 'mortise', address: address('r', 1) },
+      { type: 'redis', prefix: 'mortise', address: address('r', 1), setting: 'server.lock.address' },
     ],
     [
       'is on the cluster of the lock',
       'lock: {type: redis-cluster, address: [a, b]}',
-      { type: 'redis-cluster', prefix: 'mortise', addresses: [address('a'), address('b')] },
+      {
+        type: 'redis-cluster',
+        prefix: 'mortise',
+        addresses: [address('a'), address('b')],
+        setting: 'server.lock.address',
+      },
     ],
     ['goes before the lock', 'lock: {type: redis, address: [r]}, queue: {type: memory}', { type: 'memory' }],
     [
       'has its own address',
       'lock: {type: redis, address: [r]}, queue: {address: [q]}',
-      { type: 'redis', prefix: 'mortise', address: address('q') },
+      { type: 'redis', prefix: 'mortise', address: address('q'), setting: 'server.queue.address' },
     ],
     [
       'takes the address of the lock',
       'lock: {type: redis, address: [r]}, queue: {type: redis, prefix: p}',
-      { type: 'redis', prefix: 'p', address: address('r') },
+      { type: 'redis', prefix: 'p', address: address('r'), setting: 'server.lock.address' },
     ],
     [
       'takes options of the client',
@@ -167,6 +172,7 @@ describe('the queue', () => {
         type: 'redis',
         prefix: 'mortise',
         address: { host: 'r', port: 6379, username: 'u', password: 'y', db: 3, tls: false },
+        setting: 'server.lock.address',
       },
     ],
   ]
@@ -248,6 +254,24 @@ describe('mistakes', () => {
       'server: {lock: {type: redis, address: [r], clientConfig: {db: x}}}',
       'server.lock.clientConfig.db',
       /number of a database/,
+    ],
+    [
+      'a time for look-ups in words',
+      'server: {cache: {type: redis, address: [r], clientConfig: {readTimeout: 5s}}}',
+      'server.cache.clientConfig.readTimeout',
+      /whole number from 1 to 60000/,
+    ],
+    [
+      'too many retries',
+      'server: {cache: {type: redis, address: [r], clientConfig: {maxRetries: 11}}}',
+      'server.cache.clientConfig.maxRetries',
+      /from 0 to 10/,
+    ],
+    [
+      'encryption by another word',
+      'server: {lock: {type: redis, address: [r], clientConfig: {tls: 1}}}',
+      'server.lock.clientConfig.tls',
+      /true or false/,
     ],
     ['a bucket named -', `buckets: {"-": {${storages}}}`, 'buckets.-', /another name/],
     ['a bucket with a slash', `buckets: {a/b: {${storages}}}`, 'buckets."a/b"', /without slashes/],
@@ -408,7 +432,7 @@ describe('mistakes', () => {
     assert.match(issues[0]?.message ?? '', message)
   })
 
-  it('are told all at once, with warnings left out', () => {
+  it('are told all at once, and warnings apart from them', () => {
     const text = `
       server: { requestTimeout: soon, listens: [8080], plugins: { foo: ~ }, idleCleanup: { enabled: 1 } }
       typo: 1
@@ -433,6 +457,23 @@ describe('mistakes', () => {
       'server.plugins.foo: expected one of webp, avif, compress, found another name',
       'server.requestTimeout: expected a whole number of at least 1, found "soon"',
     ])
+  })
+
+  it.each([
+    ['beside wrong values', 'a: $GONE\nserver: {requestTimeout: soon, colour: blue}', ['line 1', 'a', 'server.colour']],
+    ['beside what is no YAML', 'a: $GONE\nserver: "', ['line 1']],
+  ])('keep the warnings %s', (_, text, paths) => {
+    assert.throws(
+      () => load(text),
+      error => {
+        assert(error instanceof ConfigError)
+        assert.deepEqual(
+          error.warnings.map(({ path }) => path),
+          paths,
+        )
+        return true
+      },
+    )
   })
 
   it('stand on a line each of the message', () => {
@@ -480,6 +521,12 @@ describe('warnings', () => {
       /no effect/,
     ],
     [
+      'an option of the cache for the queue',
+      'server: {lock: {type: redis, address: [r], clientConfig: {readTimeout: 5}}}',
+      'server.lock.clientConfig.readTimeout',
+      /no effect/,
+    ],
+    [
       'more addresses than used',
       'server: {lock: {type: redis, address: [a, b]}}',
       'server.lock.address',
@@ -499,7 +546,6 @@ describe('warnings', () => {
       'server.concurrentImageProcessing',
       /worker.threads/,
     ],
-    ['a placeholder', 'server: {placeholder: x.png}', 'server.placeholder', /does not act/],
     [
       'a storage of later',
       'buckets: {m: {storages: {basic: {kind: azure}}}}',

@@ -24,18 +24,24 @@ export type LoadOptions = {
 
 /**
  * Reads a configuration: variables of the environment, then YAML, then types and defaults, then the rules between
- * settings. Throws {@link ConfigError}, and nothing else, with every mistake at once.
+ * settings. Throws {@link ConfigError}, and nothing else, with every mistake at once and the warnings besides.
  */
 export function loadConfig(text: string, { env, baseDir }: LoadOptions): Loaded {
   const expansion = expandEnvironment(text, env, maxText)
   if (!expansion) throw tooLong()
-  const { tree, warnings } = parseYaml(expansion.text)
-  const loaded = loadTree(tree, { env, baseDir })
-  const missing = expansion.missing.map(({ name, line }) => ({
+  const warnings: ConfigIssue[] = expansion.missing.map(({ name, line }) => ({
     path: `line ${line}`,
     message: `the variable ${JSON.stringify(name.slice(0, 60))} is not set; nothing is put in its place`,
   }))
-  return { config: loaded.config, warnings: [...missing, ...warnings, ...loaded.warnings] }
+  try {
+    const parsed = parseYaml(expansion.text)
+    warnings.push(...parsed.warnings)
+    const loaded = loadTree(parsed.tree, { env, baseDir })
+    return { config: loaded.config, warnings: [...warnings, ...loaded.warnings] }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new ConfigError(error.issues, error.cause, [...warnings, ...error.warnings])
+  }
 }
 
 /** As {@link loadConfig}, of a file. Relative paths in it start from `baseDir`. */
@@ -53,11 +59,11 @@ export function loadTree(tree: Tree, options: LoadOptions): Loaded {
   // A wrong value is not reported again as one that is missing.
   const reported = new Set(mistakes.map(({ path }) => path))
   const further = broken.filter(({ path }) => !isWithin(path, reported))
-  if (mistakes.length + further.length > 0) throw new ConfigError([...mistakes, ...further].sort(byPath))
-  return {
-    config: freeze(resolveRoot(sections, options)),
-    warnings: [...unknown, ...notActedOn, ...doubtful].sort(byPath),
+  const warnings = [...unknown, ...notActedOn, ...doubtful].sort(byPath)
+  if (mistakes.length + further.length > 0) {
+    throw new ConfigError([...mistakes, ...further].sort(byPath), undefined, warnings)
   }
+  return { config: freeze(resolveRoot(sections, options)), warnings }
 }
 
 /** Characters, variables put in. */

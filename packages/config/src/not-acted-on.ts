@@ -1,5 +1,5 @@
 import { type ConfigIssue, type Path, printPath } from './issues.ts'
-import { readBool, readInt, Scalar } from './scalar.ts'
+import { readBool, Scalar } from './scalar.ts'
 import { isTreeMap, type Tree } from './tree.ts'
 
 /** Warns of settings that a file may hold but this version does not act on. */
@@ -19,20 +19,17 @@ const replaced = 'has no effect:'
 
 /** Who makes a setting work deletes its row. */
 const rows: Row[] = [
-  ['server.placeholder', later],
-  ['server.maxFileSize', later, isNotZero],
-  ['server.plugins.compress', later],
-  ['server.cache.type', 'is accepted, but this version caches in memory', isOneOf('redis', 'redis-cluster')],
-  ['server.cache.minUseCount', later, isNotZero],
-  ['server.idleCleanup.enabled', later, isTrue],
+  [
+    'server.idleCleanup.enabled',
+    `${replaced} between renders libvips keeps nothing here that could be cleaned up`,
+    isTrue,
+  ],
   ['server.lockTimeout', `${replaced} server.requestTimeout limits every wait`],
   ['server.concurrentImageProcessing', `${replaced} see server.worker.threads and server.queue.maxWaiting`],
   ['buckets.*.keys', 'is accepted, but this version refuses every write', isNotEmpty],
   ['buckets.*.glacier.enabled', later, isTrue],
-  ['buckets.*.storages.*.kind', refused, isOneOf('http', 'b2', 'google', 'azure', 'sftp', 'oracle')],
+  ['buckets.*.storages.*.kind', refused, isOneOf('b2', 'google', 'azure', 'sftp', 'oracle')],
   ['buckets.*.storages.*.HTTPTracing', later, isOneOf('true')],
-  ['buckets.*.transform.presets.*.filters.watermark', refused],
-  ['buckets.*.transform.presets.*.filters.resizeCropAuto', refused],
 ]
 
 function isOneOf(...texts: string[]) {
@@ -45,10 +42,6 @@ function isTrue(value: Tree): boolean {
 
 function isNotEmpty(value: Tree): boolean {
   return Array.isArray(value) && value.length > 0
-}
-
-function isNotZero(value: Tree): boolean {
-  return value instanceof Scalar && readInt(value) !== 0
 }
 
 function findMatches(tree: Tree, pattern: string[], path: Path = []): { path: Path; value: Tree }[] {

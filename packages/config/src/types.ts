@@ -194,9 +194,18 @@ export type CacheConfig = {
   bytes: number
   /** Bytes of the largest body that is cached. */
   maxItemBytes: number
-  /** Seconds that a derivative without any `Cache-Control` stays in memory; 0 = not at all. */
+  /** Seconds that a derivative without any `Cache-Control` is cached; 0 = not at all. */
   ttl: number
+  /** A response is cached from this use on. */
   minUseCount: number
+  /** Of Redis. Milliseconds. */
+  client: {
+    connectTimeout: number
+    readTimeout: number
+    writeTimeout: number
+    /** How often a command is sent again after its connection broke. */
+    maxRetries: number
+  }
 }
 
 export type RedisAddress = {
@@ -225,8 +234,11 @@ export type QueueConfig = {
 
 export type QueueBackend =
   | { type: 'memory' }
-  | { type: 'redis'; prefix: string; address: RedisAddress }
-  | { type: 'redis-cluster'; prefix: string; addresses: RedisAddress[] }
+  | { type: 'redis'; prefix: string; address: RedisAddress; setting: QueueSetting }
+  | { type: 'redis-cluster'; prefix: string; addresses: RedisAddress[]; setting: QueueSetting }
+
+/** Where in the file the address of the queue is. */
+export type QueueSetting = 'server.queue.address' | 'server.lock.address'
 
 export type WorkerConfig = {
   /** Renders at one time; 0 = one for each available core. */

@@ -6,7 +6,7 @@ import { int, type Output, optionalChoice, text } from './setting.ts'
 
 /** mort's: how its processes tell each other what they work on. Here the queue does that. */
 export const lock = section(
-  { type: redisType, address: redisAddresses, clientConfig },
+  { type: redisType, address: redisAddresses, clientConfig: clientConfig() },
   'The Redis that the queue is on unless `server.queue` names another.',
 )
 
@@ -66,7 +66,9 @@ function backend(queue: QueueSection, lock: RedisSection): QueueBackend {
   const addresses = resolveRedis(chosen(queue, lock))
   const [address] = addresses
   if (type === 'memory' || !address) return { type: 'memory' }
-  return type === 'redis' ? { type, prefix: queue.prefix, address } : { type, prefix: queue.prefix, addresses }
+  const setting = queue.address.length > 0 ? 'server.queue.address' : 'server.lock.address'
+  const common = { prefix: queue.prefix, setting } as const
+  return type === 'redis' ? { type, ...common, address } : { type, ...common, addresses }
 }
 
 function backendType(queue: QueueSection, lock: RedisSection): QueueBackend['type'] {

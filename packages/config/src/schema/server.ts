@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { parseListener, sameListener } from '../listener.ts'
 import type { Report } from '../report.ts'
 import type { Listener, ServerConfig } from '../types.ts'
-import { cache, resolveCache } from './cache.ts'
+import { cache, checkCache, resolveCache } from './cache.ts'
 import { plugins, resolvePlugins } from './plugins.ts'
 import { checkQueue, lock, queue, resolveQueue } from './queue.ts'
 import { checkRedis } from './redis.ts'
@@ -26,7 +26,7 @@ export const server = section(
     internalListen: listener('Address for health, metrics and operation.', 8081),
     logLevel: text('`debug`, or anything else.', 'prod'),
     accessLogs: bool('One log line for each request.'),
-    monitoring: text('`prometheus`, or nothing.'),
+    monitoring: text('`prometheus`: `/metrics` has the series of mort as well, by their names.'),
     requestTimeout: int('Seconds that a request for a derivative may take.', { default: 60, min: 1, unset: [0] }),
     lockTimeout: int('Has no effect: `requestTimeout` limits every wait.', { default: 30 }),
     concurrentImageProcessing: int('Has no effect: see `worker.threads` and `queue.maxWaiting`.', { default: 100 }),
@@ -46,9 +46,9 @@ export const server = section(
     ),
     idleCleanup: optionalSection(
       {
-        enabled: bool('Switch it on.'),
-        idleTimeoutMin: int('Minutes, at least 5.', { default: 15, unset: [0] }),
-        aggressiveGC: bool('Return memory to the system.'),
+        enabled: bool('Has no effect: between renders libvips keeps nothing here that could be cleaned up.'),
+        idleTimeoutMin: int('Has no effect. Minutes, at least 5.', { default: 15, unset: [0] }),
+        aggressiveGC: bool('Has no effect.'),
       },
       'Clean up when there was nothing to do for a while.',
     ),
@@ -72,7 +72,7 @@ export function checkServer(server: ServerSection, report: Report): void {
       `expected at least 5 minutes, found ${idleCleanup.idleTimeoutMin}`,
     )
   }
-  checkRedis(server.cache, report.below('cache'))
+  checkCache(server.cache, report.below('cache'))
   checkRedis(server.lock, report.below('lock'))
   checkQueue(server.queue, server.lock, report)
 }
