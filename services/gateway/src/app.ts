@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import type { BucketConfig } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
@@ -5,10 +6,13 @@ import { parseAddress, parseTarget } from '@mortise/plan'
 import { type Context, Hono } from 'hono'
 import { renderError } from './errors.ts'
 import { commonFields } from './http/fields.ts'
+import { requestIdOf } from './request-id.ts'
 import { createObjectsRoute, errorResponse, type ObjectsDeps } from './routes/objects.ts'
+import type { Unsent } from './unsent.ts'
 
 export type AppDeps = ObjectsDeps & {
   buckets: Record<string, BucketConfig>
+  unsent: Unsent
   /** Characters of a request target. */
   maxTargetLength: number
 }
@@ -27,14 +31,24 @@ export function createApp(deps: AppDeps): Hono<Env> {
     if (target.length > deps.maxTargetLength)
       throw new MortiseError('invalid_request', 'the request target is too long')
     if (method !== 'GET' && method !== 'HEAD') throw refuseWrite(deps, target, c.req.header('authorization'))
-    return objects({ method, target, fields: fieldsOf(c), signal })
+    return objects({ method, target, fields: fieldsOf(c), signal, ...ofResponse(c) })
   })
   app.onError((error, c) => {
-    const reply = renderError(error, { debug: Boolean(c.req.header('x-mort-debug')) })
-    deps.onError(error, reply, { target: targetOf(c) })
-    return errorResponse(reply, {}, c.req.raw.method)
+    const debug = deps.debug.asked(fieldsOf(c))
+    const reply = renderError(error, { debug })
+    const { id } = ofResponse(c)
+    deps.onError(error, reply, { target: targetOf(c), ...(id === undefined ? {} : { requestId: id }) })
+    return errorResponse(reply, debug ? deps.debug.describe(undefined) : {}, c.req.raw.method)
   })
   return app
+
+  /** Without a server (in tests) there is nothing to watch. */
+  function ofResponse({ env }: Context<Env>): { id?: string; watch(body: Uint8Array): void } {
+    const outgoing = env?.outgoing as ServerResponse | undefined
+    if (!outgoing) return { watch() {} }
+    const id = requestIdOf(outgoing)
+    return { ...(id === undefined ? {} : { id }), watch: body => deps.unsent.watch(outgoing, body) }
+  }
 }
 
 /** As it stood in the request line; without a server (in tests) from the URL. */

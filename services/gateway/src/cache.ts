@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Entity } from './http/entity.ts'
 import { type Fields, withoutBodyFields } from './http/fields.ts'
+import { createUseCount } from './use-count.ts'
 
 /** A response kept in memory: one body, shared by everybody who is answered with it, and its fields made ready. */
 export type CachedResponse = Pick<Entity, 'etag' | 'lastModified' | 'size'> & {
@@ -17,8 +18,12 @@ export type ResponseCache = {
   find(target: string, variant: string): CachedResponse | undefined
   /** From now on this target, with this variant, means the response under `key`. */
   remember(target: string, variant: string, key: string): void
+  /** Counts a use of what could be kept; `false`: it has not been used often enough for that. */
+  countUse(key: string): boolean
   /** Keeps it for `lifetime` seconds; what is larger than the limit of an item is not kept. */
   set(key: string, entity: Entity & { body: { kind: 'bytes' } }, lifetime: number): void
+  /** For how long this response is kept yet; 0 when it is not. */
+  secondsLeft(key: string): number
   readonly maxItemBytes: number
   stats(): { entries: number; bytes: number; targets: number }
 }
@@ -33,9 +38,12 @@ const overhead = 2048
 export function createResponseCache({
   maxBytes,
   maxItemBytes,
+  minUseCount,
 }: {
   maxBytes: number
   maxItemBytes: number
+  /** A response is kept from this use on. */
+  minUseCount: number
 }): ResponseCache {
   const entries = new LRUCache<string, CachedResponse>({
     maxSize: Math.max(1, maxBytes),
@@ -55,6 +63,7 @@ export function createResponseCache({
     remember(target, variant, key) {
       if (target.length <= maxTargetLength) targets.set(aliasOf(target, variant), key)
     },
+    countUse: createUseCount(minUseCount),
     set(key, { etag, lastModified, size, fields, body }, lifetime) {
       if (lifetime <= 0) return
       entries.set(
@@ -63,6 +72,7 @@ export function createResponseCache({
         { ttl: lifetime * 1000 },
       )
     },
+    secondsLeft: key => Math.max(0, entries.getRemainingTTL(key) / 1000),
     stats: () => ({ entries: entries.size, bytes: entries.calculatedSize, targets: targets.size }),
   }
 }

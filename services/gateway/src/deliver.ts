@@ -1,157 +1,126 @@
-import { fromFailure, MortiseError } from '@mortise/errors'
+import { MortiseError } from '@mortise/errors'
 import type { Resolution } from '@mortise/plan'
 import type { JobQueue } from '@mortise/queue'
-import { type ByteRange, isImage, type Storage } from '@mortise/storage'
+import { type ByteRange, isImage, type Storage, type StoredObject } from '@mortise/storage'
 import type { Metrics } from '@mortise/telemetry'
-import type { CachedResponse, ResponseCache } from './cache.ts'
+import { deliverDerivative } from './deliver-derivative.ts'
 import { createEntities, type Entities } from './entities.ts'
-import { freshnessLifetime } from './http/cache-control.ts'
-import type { Entity } from './http/entity.ts'
+import type { Codings } from './http/codings.ts'
 import type { HeaderRules } from './http/fields.ts'
 import { createOpener, type Opener } from './open.ts'
+import type { Placeholders, StandIn } from './placeholder.ts'
+import type { Delivery, Responses } from './responses.ts'
 
 export type DeliverDeps = {
   /** By name as in a Plan. Throws `storage_unavailable` for one that is not configured. */
   storage(name: string): Storage
   queue: JobQueue
-  cache: ResponseCache
+  responses: Responses
+  placeholders: Placeholders | null
   headerRules: HeaderRules
+  codings: Codings
   metrics: Metrics
   settings: {
     /** Milliseconds that a client waits for a derivative. */
     requestTimeout: number
     /** Milliseconds for a storage to open an object. */
     storageTimeout: number
-    /** Seconds that a derivative without any `Cache-Control` is kept in memory. */
+    /** Seconds that a derivative without any `Cache-Control` is cached. */
     ttl: number
+    /** Bytes above which an object is given out by its storage, where that can; 0 = never. */
+    redirectAbove: number
   }
   /** Milliseconds since the epoch. */
   now(): number
 }
 
-type ObjectResolution = Extract<Resolution, { kind: 'object' }>
-type DerivativeResolution = Extract<Resolution, { kind: 'derivative' }>
+export type ObjectResolution = Extract<Resolution, { kind: 'object' }>
+export type DerivativeResolution = Extract<Resolution, { kind: 'derivative' }>
 
-export type Delivery = {
-  entity: Entity
-  /** Set when the entity is in the cache now, so that its target can be remembered. */
-  cacheKey: string | null
-}
+/** The client is to ask there. */
+export type Redirection = { location: string }
+
+/** What is sent with this error, because there is no derivative. */
+export type Replacement = { error: unknown; standIn: StandIn }
 
 export type Deliver = {
   /** An object as it is stored. `range` is passed to the storage; the entity then holds that part. */
   object(
     resolution: ObjectResolution,
     options: { head: boolean; range: ByteRange | null; signal: AbortSignal },
-  ): Promise<Delivery>
+  ): Promise<Delivery | Redirection>
   /** A derivative: from the cache, from its storage, or made now while the client waits. */
-  derivative(resolution: DerivativeResolution, options: { signal: AbortSignal }): Promise<Delivery>
+  derivative(
+    resolution: DerivativeResolution,
+    /** `explain`: an error is to be seen as it is. */
+    options: { explain: boolean; signal: AbortSignal },
+  ): Promise<Delivery | Replacement>
 }
 
-type Parts = DeliverDeps & {
+export type Parts = DeliverDeps & {
   opener: Opener
   entities: Entities
   /** Plans that clients wait for here, with how many; for the count of requests that joined. */
   waiting: Map<string, number>
 }
 
+/** As in mort. Seconds. */
+const redirectsFor = 5 * 3600
+
 export function createDeliver(deps: DeliverDeps): Deliver {
-  const { storage, settings, headerRules, metrics } = deps
+  const { storage, settings, headerRules, codings } = deps
   const opener = createOpener({ storage, timeout: settings.storageTimeout })
-  const parts: Parts = { ...deps, opener, entities: createEntities(headerRules, opener), waiting: new Map() }
+  const parts: Parts = {
+    ...deps,
+    opener,
+    entities: createEntities({ headerRules, codings, opener }),
+    waiting: new Map(),
+  }
   return {
-    async object({ bucket, object: location, imageOnly }, { head, range, signal }) {
-      // The header rules of the asking bucket are in what is cached.
-      const cacheKey = `object ${bucket} ${imageOnly} ${location.storage} ${location.bucket} ${location.key}`
-      const cached = lookUp(parts, cacheKey)
-      if (cached) return { entity: fromCache(cached), cacheKey }
-      if (head) {
-        const info = await opener.head(location, signal)
-        if (!info || (imageOnly && !isImage(info))) throw new MortiseError('no_such_object', 'no such object')
-        return { entity: parts.entities.head(bucket, info), cacheKey: null }
-      }
-      const object = await opener.openRange(location, range, signal)
-      if (!object || (imageOnly && !isImage(object.info))) {
-        await object?.[Symbol.asyncDispose]()
-        throw new MortiseError('no_such_object', 'no such object')
-      }
-      metrics.requestType.inc({ type: 'download' })
-      return keep(parts, cacheKey, parts.entities.object(bucket, location, object, signal), 0)
-    },
-
-    async derivative(resolution, { signal }) {
-      const { plan, checkParent, negotiated } = resolution
-      // One plan can be the answer to a URL that negotiates and to one that does not; only the former says Vary.
-      const cacheKey = negotiated ? `${plan.id} negotiated` : plan.id
-      const cached = lookUp(parts, cacheKey)
-      if (cached) return { entity: fromCache(cached), cacheKey }
-      const stored = await opener.openCurrent(plan, checkParent, signal)
-      if (stored) metrics.requestType.inc({ type: 'download' })
-      const entity = stored
-        ? parts.entities.derivative(resolution, stored, signal)
-        : await make(parts, resolution, signal)
-      return keep(parts, cacheKey, entity, checkParent ? 0 : settings.ttl)
-    },
+    object: (resolution, options) => deliverObject(parts, resolution, options),
+    derivative: (resolution, options) => deliverDerivative(parts, resolution, options),
   }
 }
 
-function lookUp({ cache, metrics }: Parts, key: string): CachedResponse | undefined {
-  const cached = cache.get(key)
-  metrics.cache.inc({ status: cached ? 'hit' : 'miss' })
-  return cached
-}
-
-function fromCache({ bytes, ...rest }: CachedResponse): Entity {
-  return { ...rest, body: { kind: 'bytes', bytes } }
-}
-
-/** Queues the plan and waits. Large results come back through the storage. */
-async function make(parts: Parts, resolution: DerivativeResolution, signal: AbortSignal): Promise<Entity> {
-  const { queue, metrics, settings, now, opener, entities } = parts
-  const { plan } = resolution
-  metrics.requestType.inc({ type: 'transform' })
-  using _wait = countWait(parts, plan.id)
-  const started = now()
-  const outcome = await queue.submit(plan, { lane: 'interactive', deadline: started + settings.requestTimeout, signal })
-  metrics.waitTime.observe(now() - started)
-  if (!outcome.ok) throw fromFailure(outcome.failure)
-  const { derived, bytes } = outcome
-  if (bytes) return entities.made(resolution, derived, bytes)
-  const object = await opener.open(plan.derivative, null, signal)
-  if (!object) throw new MortiseError('storage_unavailable', 'derivative: not stored')
-  return entities.derivative(resolution, object, signal)
-}
-
-function countWait({ waiting, metrics }: Parts, id: string): Disposable {
-  const others = waiting.get(id) ?? 0
-  if (others > 0) metrics.collapsed.inc()
-  waiting.set(id, others + 1)
-  return {
-    [Symbol.dispose]() {
-      const left = (waiting.get(id) ?? 1) - 1
-      if (left > 0) waiting.set(id, left)
-      else waiting.delete(id)
-    },
+async function deliverObject(
+  { responses, opener, entities, metrics, settings }: Parts,
+  { bucket, object: location, imageOnly }: ObjectResolution,
+  { head, range, signal }: Parameters<Deliver['object']>[1],
+): Promise<Delivery | Redirection> {
+  // The header rules of the asking bucket are in what is cached.
+  const cacheKey = `object ${bucket} ${imageOnly} ${location.storage} ${location.bucket} ${location.key}`
+  const cached = await responses.find(cacheKey, { ttl: 0, shared: !head })
+  if (cached) return cached
+  if (head) {
+    const info = await opener.head(location, signal)
+    if (!info || (imageOnly && !isImage(info))) throw new MortiseError('no_such_object', 'no such object')
+    return { entity: entities.head(bucket, info), cacheKey: null }
   }
-}
-
-/** Puts into the cache, read whole, what its `Cache-Control` (or, without one, `ttl` in seconds) allows. */
-async function keep({ cache, metrics }: Parts, key: string, entity: Entity, ttl: number): Promise<Delivery> {
-  const field = entity.fields['cache-control']
-  const lifetime = field === undefined ? ttl : freshnessLifetime(field)
-  const { body } = entity
-  const part = body.kind === 'stored' && body.object.range !== undefined
-  if (lifetime <= 0 || entity.size > cache.maxItemBytes || part || body.kind === 'none') {
-    return { entity, cacheKey: null }
+  const object = await opener.openRange(location, range, signal)
+  if (!object || (imageOnly && !isImage(object.info))) {
+    await object?.[Symbol.asyncDispose]()
+    throw new MortiseError('no_such_object', 'no such object')
   }
-  const whole = { ...entity, body: { kind: 'bytes', bytes: await bytesOf(body, entity.size) } as const }
-  cache.set(key, whole, lifetime)
-  metrics.cache.inc({ status: 'set' })
-  return { entity: whole, cacheKey: key }
+  metrics.requestType.inc({ type: 'download' })
+  if (settings.redirectAbove > 0 && object.info.size > settings.redirectAbove) {
+    const url = await presign(opener, location, object, signal)
+    if (url !== null) return { location: url }
+  }
+  return responses.keep(cacheKey, entities.object(bucket, location, object, signal), 0)
 }
 
-async function bytesOf(body: Exclude<Entity['body'], { kind: 'none' }>, size: number): Promise<Uint8Array> {
-  if (body.kind === 'bytes') return body.bytes
-  await using object = body.object
-  return await object.bytes(size)
+/** Closes the object, unless its storage has no URLs of its own. */
+async function presign(
+  opener: Opener,
+  location: ObjectResolution['object'],
+  object: StoredObject,
+  signal: AbortSignal,
+): Promise<string | null> {
+  let url: string | null = ''
+  try {
+    url = await opener.presign(location, redirectsFor, signal)
+    return url
+  } finally {
+    if (url !== null) await object[Symbol.asyncDispose]()
+  }
 }

@@ -3,23 +3,27 @@ import type { Location, Resolution } from '@mortise/plan'
 import type { Derived } from '@mortise/queue'
 import type { ByteRange, ObjectInfo, StoredObject } from '@mortise/storage'
 import { readRecord } from '@mortise/storage/record'
+import type { Codings } from './http/codings.ts'
 import type { Entity } from './http/entity.ts'
-import { type Fields, type HeaderRules, legalFields, objectFields, quoted } from './http/fields.ts'
+import { addVary, type Fields, type HeaderRules, legalFields, objectFields } from './http/fields.ts'
 import type { Opener } from './open.ts'
 
 type Described = Omit<Entity, 'body'>
 type DerivativeResolution = Extract<Resolution, { kind: 'derivative' }>
 
+type EntitiesDeps = { headerRules: HeaderRules; codings: Codings; opener: Opener }
+
 export type Entities = ReturnType<typeof createEntities>
 
 /** What is known of objects and derivatives, as representations with the header rules applied. */
-export function createEntities(headerRules: HeaderRules, opener: Opener) {
+export function createEntities({ headerRules, codings, opener }: EntitiesDeps) {
   const describe = (bucket: string, info: ObjectInfo, changes: Fields): Described => {
     const fields = { ...objectFields(info), ...changes }
     headerRules(bucket, 200, fields)
     legalFields(fields)
-    const { size, etag, lastModified } = info
-    return { fields, etag: fields.etag ?? quoted(etag), lastModified: lastModified.getTime(), size }
+    const { size, lastModified } = info
+    if (codings.offered(fields, size).length > 0) addVary(fields, 'Accept-Encoding')
+    return { fields, etag: fields.etag ?? '', lastModified: lastModified.getTime(), size }
   }
 
   const describeDerivative = ({ bucket, negotiated }: DerivativeResolution, info: ObjectInfo): Described =>

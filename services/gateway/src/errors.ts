@@ -45,7 +45,7 @@ export function renderError(error: unknown, { debug }: { debug: boolean }): Erro
   // As in mort, who may not do something learns only that.
   if (code === 'forbidden' || code === 'unauthenticated')
     return { status, code, retryAfter, body: '', contentType: 'text/plain' }
-  const message = debug && explain && error instanceof Error ? error.message : 'error'
+  const message = debug && explain && error instanceof Error ? publicText(error.message) : 'error'
   if (code === 'no_such_object' && !debug) {
     return {
       status,
@@ -56,4 +56,15 @@ export function renderError(error: unknown, { debug }: { debug: boolean }): Erro
     }
   }
   return { status, code, retryAfter, body: JSON.stringify({ message, code }), contentType: 'application/json' }
+}
+
+/** Characters of a message that is shown. */
+const maxText = 300
+
+/** A message may quote what the client sent, and by mistake a path or an address of the machine: both end up as dots. */
+export function publicText(message: string): string {
+  return message
+    .slice(0, maxText)
+    .replace(/\w+:\/\/\S+/g, '…')
+    .replace(/(^|[^\w/])(?:\w:)?[\\/][^\s"',;:)]*/g, '$1…')
 }

@@ -1,6 +1,6 @@
 import { MortiseError } from '@mortise/errors'
 import type { Location, Plan } from '@mortise/plan'
-import type { ByteRange, Storage, StoredObject } from '@mortise/storage'
+import type { ByteRange, ObjectInfo, Storage, StoredObject } from '@mortise/storage'
 import { isWhole, readRecord } from '@mortise/storage/record'
 
 export type OpenDeps = {
@@ -37,6 +37,13 @@ export function createOpener({ storage, timeout }: OpenDeps) {
     head,
     open,
 
+    /** A URL under which the storage itself gives out the object for so long; `null` where a storage cannot. */
+    async presign(location: Location, expiresSeconds: number, signal: AbortSignal): Promise<string | null> {
+      const { presign } = storage(location.storage)
+      if (!presign) return null
+      return inTime(signal, limited => presign(location, { expiresSeconds, signal: limited }))
+    },
+
     /** A range that the object does not have is answered from the whole, which knows the size. */
     async openRange(location: Location, range: ByteRange | null, signal: AbortSignal): Promise<StoredObject | null> {
       try {
@@ -49,17 +56,20 @@ export function createOpener({ storage, timeout }: OpenDeps) {
 
     /**
      * The stored derivative, unless it is torn, or stale: made by another plan (with keys that are paths, a changed
-     * preset), or, with `checkParent`, from another original than the present one. Those that mort has stored say
-     * neither and are taken. Throws `no_such_object` when `checkParent` finds no original.
+     * preset), or from another original than `parent`, which is looked at in the meantime. Those that mort has stored
+     * say neither and are taken. Throws `no_such_object` when there is no parent any more.
      */
-    async openCurrent(plan: Plan, checkParent: boolean, signal: AbortSignal): Promise<StoredObject | null> {
-      const parent = checkParent ? head(plan.original, signal) : null
+    async openCurrent(
+      plan: Plan,
+      parent: Promise<ObjectInfo | null> | null,
+      signal: AbortSignal,
+    ): Promise<StoredObject | null> {
       // Its failure is awaited below; until then nobody listens.
       parent?.catch(() => {})
       const object = await open(plan.derivative, null, signal)
       try {
         const original = await parent
-        if (checkParent && !original) throw new MortiseError('no_such_object', 'the original is gone')
+        if (parent && !original) throw new MortiseError('no_such_object', 'the original is gone')
         if (object && isCurrent(object, plan, original?.etag)) return object
         await object?.[Symbol.asyncDispose]()
         return null

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { lstat, rm } from 'node:fs/promises'
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { connect } from 'node:net'
+import { dirname } from 'node:path'
 import type { Listener } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
 
@@ -24,8 +26,11 @@ const statusLines: Record<string, string> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
 
-/** Starts to listen. Throws `invalid_config` with one clear sentence when it cannot. */
-export async function listen(where: Listener, handle: RequestListener): Promise<RunningServer> {
+/**
+ * Starts to listen. Throws `invalid_config` with one clear sentence when it cannot; `option` is what chooses another
+ * address.
+ */
+export async function listen(where: Listener, handle: RequestListener, option: string): Promise<RunningServer> {
   let draining = false
   const server = createServer(
     // Slow requests hold a connection, not a thread; slow *headers* are an attack.
@@ -43,7 +48,7 @@ export async function listen(where: Listener, handle: RequestListener): Promise<
     if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
     else socket.destroy()
   })
-  await open(server, where)
+  await open(server, where, option)
 
   let closing: Promise<void> | undefined
   const close = async (graceMs: number) => {
@@ -65,11 +70,11 @@ export async function listen(where: Listener, handle: RequestListener): Promise<
   }
 }
 
-async function open(server: Server, where: Listener): Promise<void> {
+async function open(server: Server, where: Listener, option: string): Promise<void> {
   if ('path' in where) await removeStaleSocket(where.path)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(new MortiseError('invalid_config', explain(error, where), { cause: error })),
+      reject(new MortiseError('invalid_config', explain(error, where, option), { cause: error })),
     )
     if ('path' in where) server.listen(where.path, resolve)
     else server.listen({ port: where.port, ...(where.host === null ? {} : { host: where.host }) }, resolve)
@@ -90,14 +95,23 @@ async function removeStaleSocket(path: string): Promise<void> {
   if (!alive) await rm(path, { force: true })
 }
 
-function explain({ code }: NodeJS.ErrnoException, where: Listener): string {
-  const name = 'path' in where ? where.path : `${where.host ?? ''}:${where.port}`
-  if (code === 'EADDRINUSE')
-    return `cannot listen on ${name}: the port is in use; stop the other program or choose another port`
-  if (code === 'EACCES') return `cannot listen on ${name}: not permitted; ports below 1024 need special rights`
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return `cannot listen on ${name}: this machine has no such address`
-  return `cannot listen on ${name}: ${code ?? 'unknown error'}`
+function explain({ code = 'unknown error' }: NodeJS.ErrnoException, where: Listener, option: string): string {
+  if ('path' in where) {
+    const reasons: Record<string, string> = {
+      EADDRINUSE: `another program or file is there; remove it, or choose another path with ${option} unix:PATH`,
+      // What libuv says in both cases.
+      EACCES: existsSync(dirname(where.path)) ? 'not permitted' : 'its folder does not exist',
+      EINVAL: 'the path is too long for a socket',
+    }
+    return `cannot listen on ${where.path}: ${reasons[code] ?? code}`
+  }
+  const reasons: Record<string, string> = {
+    EADDRINUSE: `the port is in use; stop the other program, or choose another port with ${option} HOST:PORT`,
+    EACCES: 'not permitted; ports below 1024 need special rights',
+    EADDRNOTAVAIL: 'this machine has no such address',
+    ENOTFOUND: 'this machine has no such address',
+  }
+  return `cannot listen on ${where.host ?? ''}:${where.port}: ${reasons[code] ?? code}`
 }
 
 function addressOf(server: Server, where: Listener): string {

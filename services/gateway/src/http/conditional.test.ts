@@ -36,6 +36,23 @@ describe('preconditions', () => {
   })
 })
 
+describe('preconditions of what has no tag', () => {
+  it.each([
+    [{ 'if-none-match': '""' }, null],
+    [{ 'if-none-match': 'abc' }, null],
+    [{ 'if-none-match': '*' }, 304],
+    [{ 'if-match': '""' }, 412],
+    [{ 'if-match': '*' }, null],
+    [{ 'if-modified-since': at }, 304],
+  ])('%j gives %s', (fields, status) => {
+    expect(evaluatePreconditions(fields, { ...current, etag: '' })).toBe(status)
+  })
+
+  it('no range counts for an empty tag', () => {
+    expect(rangeIsCurrent({ 'if-range': '""' }, { ...current, etag: '' })).toBe(false)
+  })
+})
+
 describe('If-Range', () => {
   it.each([
     [undefined, true],

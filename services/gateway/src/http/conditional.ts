@@ -1,6 +1,6 @@
 /** What the preconditions of a request are compared with. */
 export type Validators = {
-  /** As it is sent: quoted, possibly weak. */
+  /** As it is sent: quoted, possibly weak. Empty when there is none: then only `*` means this representation. */
   etag: string
   /** Milliseconds since the epoch. */
   lastModified: number
@@ -27,10 +27,15 @@ export function evaluatePreconditions(fields: RequestFields, current: Validators
 
   // Section 13.1.2: weak comparison. Section 13.1.3: If-Modified-Since is ignored next to it.
   if (ifNoneMatch !== null) {
-    return listMatches(ifNoneMatch, tag => weakEqual(tag, current.etag)) ? 304 : null
+    return namesTag(ifNoneMatch, current.etag) ? 304 : null
   }
   const since = date(fields['if-modified-since'])
   return since !== null && seconds(current.lastModified) <= since ? 304 : null
+}
+
+/** Whether a list of entity tags holds this one, compared weakly, or is `*`. */
+export function namesTag(list: string, etag: string): boolean {
+  return listMatches(list, tag => weakEqual(tag, etag))
 }
 
 /** Section 13.1.5: a range counts only while the validator in `If-Range` is exactly the current one. */

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { ByteRange, StoredObject } from '@mortise/storage'
 import type { Fields } from './fields.ts'
 
@@ -5,7 +6,7 @@ import type { Fields } from './fields.ts'
 export type Entity = {
   /** The fields of its 200, without `content-length`. */
   fields: Fields
-  /** Quoted. */
+  /** Quoted; empty when there is none. */
   etag: string
   /** Milliseconds since the epoch. */
   lastModified: number
@@ -21,3 +22,9 @@ export type Body =
   | { kind: 'stored'; object: StoredObject; reopen(range: ByteRange): Promise<StoredObject> }
   /** For HEAD. */
   | { kind: 'none' }
+
+/** A representation in a content coding: how long it will be is not known before it has been sent. */
+export type Encoded = Omit<Entity, 'size' | 'body'> & {
+  /** `stream`: to be read or destroyed by who holds it; `null` when the answer has no body. */
+  body: { kind: 'encoded'; stream: Readable | null }
+}

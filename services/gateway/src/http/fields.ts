@@ -21,19 +21,24 @@ export function objectFields(info: ObjectInfo): Fields {
   const fields: Fields = {
     ...commonFields,
     'content-type': info.contentType ?? 'application/octet-stream',
-    etag: quoted(info.etag),
     'last-modified': info.lastModified.toUTCString(),
+    'x-content-type-options': 'nosniff',
   }
+  if (info.etag) fields.etag = info.weak ? `W/${quoted(info.etag)}` : quoted(info.etag)
   if (info.cacheControl) fields['cache-control'] = info.cacheControl
   if (info.contentEncoding) fields['content-encoding'] = info.contentEncoding
   if (info.contentLanguage) fields['content-language'] = info.contentLanguage
   if (info.contentDisposition) fields['content-disposition'] = info.contentDisposition
   for (const [name, value] of publicMetadata(info)) fields[`x-amz-meta-${name}`] = value
+  for (const [name, value] of Object.entries(info.extraHeaders ?? {})) fields[name] ??= value
   return withSafety(fields)
 }
 
-/** An SVG can carry scripts; opened by itself it would run them with the rights of this origin. */
-function withSafety(fields: Fields): Fields {
+/**
+ * An SVG can carry scripts, which nobody expects of an image; opened by itself it would run them with the rights of this
+ * origin. HTML and XML are pages that the operator has put there, and work as they do under mort.
+ */
+export function withSafety(fields: Fields): Fields {
   if (fields['content-type']?.toLowerCase().startsWith('image/svg'))
     fields['content-security-policy'] = "script-src 'none'; sandbox"
   return fields
@@ -53,12 +58,20 @@ export function legalFields(fields: Fields): Fields {
 const legalName = /^[!#$%&'*+.^_`|~\w-]+$/
 const legalValue = /^[\t\x20-\x7e\x80-\xff]*$/
 
+/** Says that another value of that request field could give another answer. */
+export function addVary(fields: Fields, name: string): void {
+  const names = fields.vary?.toLowerCase().split(/[\s,]+/) ?? []
+  if (!names.includes('*') && !names.includes(name.toLowerCase())) {
+    fields.vary = fields.vary ? `${fields.vary}, ${name}` : name
+  }
+}
+
 /** For answers without the body of their 200. */
 export function withoutBodyFields({ 'content-type': _type, 'content-encoding': _encoding, ...fields }: Fields): Fields {
   return fields
 }
 
-export function quoted(etag: string): string {
+function quoted(etag: string): string {
   return `"${etag}"`
 }
 

@@ -1,7 +1,7 @@
 import type { BucketConfig, HeaderRule } from '@mortise/config'
 import { describe, expect, it } from 'vitest'
 import { freshnessLifetime } from './cache-control.ts'
-import { createHeaderRules, legalFields } from './fields.ts'
+import { addVary, createHeaderRules, legalFields, objectFields } from './fields.ts'
 import { createNegotiation } from './negotiate.ts'
 
 describe('how long a response may be kept', () => {
@@ -55,6 +55,42 @@ describe('header rules', () => {
     ]
     expect(apply(rules, 404, {})).toMatchObject({ 'x-a': '1' })
     expect(apply(rules, 404, {})).not.toHaveProperty('x-b')
+  })
+})
+
+describe('the fields of an object', () => {
+  const info = { size: 5, etag: 'abc', lastModified: new Date(0), metadata: {} }
+
+  it.each([
+    [{}, '"abc"'],
+    [{ weak: true as const }, 'W/"abc"'],
+    // Two objects without a tag are not one.
+    [{ etag: '' }, undefined],
+  ])('%j has the tag %j', (changes, etag) => {
+    expect(objectFields({ ...info, ...changes }).etag).toBe(etag)
+  })
+
+  it.each([
+    ['image/svg+xml', "script-src 'none'; sandbox"],
+    ['IMAGE/SVG+XML; charset=utf-8', "script-src 'none'; sandbox"],
+    ['text/html', undefined],
+    ['image/png', undefined],
+    [undefined, undefined],
+  ])('of the type %s: nobody may guess another, and the policy is %j', (contentType, policy) => {
+    const fields = objectFields({ ...info, ...(contentType ? { contentType } : {}) })
+    expect(fields['x-content-type-options']).toBe('nosniff')
+    expect(fields['content-security-policy']).toBe(policy)
+  })
+
+  it.each([
+    [undefined, 'Accept-Encoding'],
+    ['Accept', 'Accept, Accept-Encoding'],
+    ['Origin, accept-encoding', 'Origin, accept-encoding'],
+    ['*', '*'],
+  ])('that vary by %j vary by %j then', (vary, both) => {
+    const fields: Record<string, string> = vary === undefined ? {} : { vary }
+    addVary(fields, 'Accept-Encoding')
+    expect(fields).toEqual({ vary: both })
   })
 })
 

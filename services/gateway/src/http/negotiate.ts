@@ -1,6 +1,8 @@
 import type { Format } from '@mortise/plan'
 import { LRUCache } from 'lru-cache'
 import Negotiator from 'negotiator'
+import type { Codings } from './codings.ts'
+import type { RequestFields } from './conditional.ts'
 
 /** What a client's `Accept` comes to: the formats that it names, best first. Equal preferences are one object. */
 export type Preference = {
@@ -34,5 +36,14 @@ export function createNegotiation(negotiable: readonly Format[]): (accept: strin
     const preference = formats.length === 0 ? noPreference : { formats, variant: formats.join(' ') }
     known.set(accept, preference)
     return preference
+  }
+}
+
+/** What distinguishes the answers to one target, from all that clients say of themselves; empty when nothing does. */
+export function createVariants(preferenceOf: (accept: string | undefined) => Preference, { accepted }: Codings) {
+  return (fields: RequestFields): string => {
+    const { variant } = preferenceOf(fields.accept as string | undefined)
+    const codings = accepted(fields['accept-encoding'] as string | undefined).variant
+    return codings === '' ? variant : `${variant} ${codings}`
   }
 }

@@ -3,6 +3,7 @@ import { getRequestListener } from '@hono/node-server'
 import { MortiseError } from '@mortise/errors'
 import type { Metrics } from '@mortise/telemetry'
 import { Hono } from 'hono'
+import type { Explain } from '../explain.ts'
 
 export type Check = {
   /** As it is shown: `queue`, `storage photos/basic`. */
@@ -17,12 +18,14 @@ export type InternalDeps = {
   metrics: Metrics
   checks: Check[]
   draining(): boolean
+  /** `null` where no URLs are read: in a worker. */
+  explain: Explain | null
 }
 
 const checkTimeout = 2000
 
 /** What operators and their tools ask; never on a public listener. */
-export function createInternal({ metrics, checks, draining }: InternalDeps): RequestListener {
+export function createInternal({ metrics, checks, draining, explain }: InternalDeps): RequestListener {
   const app = new Hono()
   app.get('/healthz', c => c.json({ status: 'ok' }))
   app.get('/readyz', async c => {
@@ -35,6 +38,14 @@ export function createInternal({ metrics, checks, draining }: InternalDeps): Req
   app.get('/metrics', async c =>
     c.text(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType }),
   )
+  if (explain) {
+    app.get('/explain', c => {
+      const url = c.req.query('url')
+      if (url === undefined)
+        return c.json({ message: 'expected ?url=, a path with its query, and perhaps &accept=' }, 400)
+      return c.json(explain(url, c.req.query('accept')))
+    })
+  }
   return getRequestListener(app.fetch)
 }
 

@@ -1,0 +1,99 @@
+import { fromFailure, MortiseError } from '@mortise/errors'
+import type { Outcome } from '@mortise/queue'
+import type { StoredObject } from '@mortise/storage'
+import type { Deliver, DerivativeResolution, Parts, Replacement } from './deliver.ts'
+import type { Entity } from './http/entity.ts'
+import type { Delivery } from './responses.ts'
+
+/** Why there is no derivative: something about its original or its making, for which a placeholder may stand in. */
+type Failed = { error: unknown }
+type Made = Omit<Extract<Outcome, { ok: true }>, 'ok'>
+
+export async function deliverDerivative(
+  parts: Parts,
+  resolution: DerivativeResolution,
+  { explain, signal }: Parameters<Deliver['derivative']>[1],
+): Promise<Delivery | Replacement> {
+  const { responses, placeholders, entities, metrics, settings } = parts
+  const { plan, checkParent, negotiated } = resolution
+  const ttl = checkParent ? 0 : settings.ttl
+  // One plan can be the answer to a URL that negotiates and to one that does not; only the former says Vary.
+  const cacheKey = negotiated ? `${plan.id} negotiated` : plan.id
+  const replace = ({ error }: Failed): Replacement => {
+    if (explain || signal.aborted || !placeholders?.replaces(error)) throw error
+    return { error, standIn: placeholders.standIn(plan) }
+  }
+
+  const cached = await responses.find(cacheKey, { ttl, shared: true })
+  if (cached) return cached
+  const found = await findStored(parts, resolution, signal)
+  if ('error' in found) return replace(found)
+  if (found.object) {
+    metrics.requestType.inc({ type: 'download' })
+    return responses.keep(cacheKey, entities.derivative(resolution, found.object, signal), ttl)
+  }
+  const made = await make(parts, resolution, signal)
+  if ('error' in made) return replace(made)
+  return responses.keep(cacheKey, await entityOf(parts, resolution, made, signal), ttl)
+}
+
+/** Throws what fails in the storage of derivatives; a placeholder does not hide that, as in mort. */
+async function findStored(
+  { opener }: Parts,
+  { plan, checkParent }: DerivativeResolution,
+  signal: AbortSignal,
+): Promise<{ object: StoredObject | null } | Failed> {
+  const parent = checkParent ? opener.head(plan.original, signal) : null
+  try {
+    return { object: await opener.openCurrent(plan, parent, signal) }
+  } catch (error) {
+    const ofParent = await parent?.then(
+      () => null,
+      (reason: unknown) => reason,
+    )
+    if (error === ofParent) return { error }
+    throw error
+  }
+}
+
+/** Queues the plan and waits. */
+async function make(parts: Parts, { plan }: DerivativeResolution, signal: AbortSignal): Promise<Made | Failed> {
+  const { queue, metrics, settings, now } = parts
+  metrics.requestType.inc({ type: 'transform' })
+  using _wait = countWait(parts, plan.id)
+  const started = now()
+  try {
+    const deadline = started + settings.requestTimeout
+    const outcome = await queue.submit(plan, { lane: 'interactive', deadline, signal })
+    metrics.waitTime.observe(now() - started)
+    return outcome.ok ? outcome : { error: fromFailure(outcome.failure) }
+  } catch (error) {
+    return { error }
+  }
+}
+
+/** Large results come back through the storage. */
+async function entityOf(
+  { opener, entities }: Parts,
+  resolution: DerivativeResolution,
+  { derived, bytes }: Made,
+  signal: AbortSignal,
+): Promise<Entity> {
+  if (bytes) return entities.made(resolution, derived, bytes)
+  const object = await opener.open(resolution.plan.derivative, null, signal)
+  if (!object) throw new MortiseError('storage_unavailable', 'derivative: not stored')
+  return entities.derivative(resolution, object, signal)
+}
+
+function countWait({ waiting, metrics }: Parts, id: string): Disposable {
+  const others = waiting.get(id) ?? 0
+  if (others > 0) metrics.collapsed.inc()
+  waiting.set(id, others + 1)
+  return {
+    [Symbol.dispose]() {
+      const left = (waiting.get(id) ?? 1) - 1
+      if (left > 0) waiting.set(id, left)
+      else waiting.delete(id)
+    },
+  }
+}

@@ -1,0 +1,65 @@
+import type { SharedCache } from '@mortise/response-cache'
+import type { Metrics } from '@mortise/telemetry'
+import type { ResponseCache } from './cache.ts'
+import { freshnessLifetime } from './http/cache-control.ts'
+import type { Entity } from './http/entity.ts'
+import type { Fields } from './http/fields.ts'
+import { printResponse, readResponse, valueFormat, type WholeEntity } from './response-value.ts'
+
+export type SharedResponses = {
+  /**
+   * The response that another gateway, or this one earlier, has put there; it is kept in memory as well. `ttl`: see
+   * {@link lifetimeOf}. `null` when there is none; never rejects.
+   */
+  get(key: string, ttl: number): Promise<Entity | null>
+  /** Puts it there, later, for `lifetime` seconds. */
+  set(key: string, entity: WholeEntity, lifetime: number): void
+}
+
+export type SharedResponsesDeps = {
+  shared: SharedCache
+  cache: ResponseCache
+  metrics: Metrics
+  /** Milliseconds since the epoch. */
+  now(): number
+}
+
+/** The cache that all gateways share, behind the one in memory. */
+export function createSharedResponses({ shared, cache, metrics, now }: SharedResponsesDeps): SharedResponses {
+  const flights = new Map<string, Promise<Entity | null>>()
+
+  async function read(key: string, ttl: number): Promise<Entity | null> {
+    const value = await shared.get(nameOf(key))
+    const found = value && readResponse(value)
+    // What it says about its age is believed only as far as its own `Cache-Control` goes.
+    const lifetime = found ? Math.min((found.until - now()) / 1000, lifetimeOf(found.entity.fields, ttl)) : 0
+    if (!found || lifetime <= 0) {
+      metrics.sharedCache.inc({ event: value && !found ? 'invalid' : 'miss' })
+      return null
+    }
+    metrics.sharedCache.inc({ event: 'hit' })
+    const { entity } = found
+    if (cache.countUse(key)) cache.set(key, entity, lifetime)
+    return { ...entity, fields: { ...entity.fields, 'x-mort-cache': 'hit' } }
+  }
+
+  return {
+    get(key, ttl) {
+      // A body is read once, however many ask for it at one time. It is bounded in time, so nobody's leaving ends it.
+      const flight = flights.get(key) ?? read(key, ttl).finally(() => flights.delete(key))
+      flights.set(key, flight)
+      return flight
+    },
+    set: (key, entity, lifetime) => shared.set(nameOf(key), printResponse(entity, now() + lifetime * 1000), lifetime),
+  }
+}
+
+/** For how many seconds a response is cached: what its `Cache-Control` allows, or without one `ttl`. */
+export function lifetimeOf(fields: Fields, ttl: number): number {
+  const field = fields['cache-control']
+  return field === undefined ? ttl : freshnessLifetime(field)
+}
+
+function nameOf(key: string): string {
+  return `${valueFormat} ${key}`
+}
