@@ -22,12 +22,17 @@ export async function startFolder({ folder = demo, cache, listen, internal }: Fo
     listen: listen ?? '127.0.0.1:8080',
     internal: internal ?? '127.0.0.1:8081',
   })
-  const picture = (await findPicture(root)) ?? 'cat.jpg'
   const base = `${addresses[0]}/${encodeURIComponent(name)}`
-  const url = picture.split('/').map(encodeURIComponent).join('/')
+  const picture = await findPicture(root)
   console.log(`Mortise serves ${root}\n`)
-  for (const example of [`/thumb/${url}`, `/small/${url}`, `/${url}?width=300&format=webp`])
-    console.log(`  ${base}${example}`)
+  if (picture === null) {
+    console.log('No picture was found in it. Put one there, for example cat.jpg, and open\n')
+    console.log(`  ${base}/small/cat.jpg`)
+  } else {
+    const url = picture.split('/').map(encodeURIComponent).join('/')
+    for (const example of [`/thumb/${url}`, `/small/${url}`, `/${url}?width=300&format=webp`])
+      console.log(`  ${base}${example}`)
+  }
   console.log('\nCtrl+C stops it.')
 }
 

@@ -1,4 +1,4 @@
-import { type Config, loadConfigFile, parseListener, printIssue } from '@mortise/config'
+import { type Config, type ConfigIssue, loadConfigFile, parseListener, printIssue } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
 import { type Role, type RunningRole, startRole } from './compose/role.ts'
 import { runUntilSignal } from './life-cycle.ts'
@@ -8,7 +8,7 @@ export type ListenOptions = { listen?: string; internal?: string }
 /** Starts a role with a configuration file and runs it until a signal. Warnings go to standard error, one line each. */
 export async function startFromFile(role: Role, file: string, options: ListenOptions): Promise<void> {
   const { config, warnings } = loadConfigFile(file, process.env)
-  for (const warning of warnings) console.error(`mortise: warning: ${printIssue(warning)}`)
+  warn(warnings)
   const { addresses, internalAddress } = await run(role, config, options)
   const what = addresses.length === 0 ? 'waiting for jobs' : `listening on ${addresses.join(', ')}`
   console.log(`mortise ${role.name}: ${what} (internal: ${internalAddress})`)
@@ -21,6 +21,11 @@ export async function run(role: Role, config: Config, { listen, internal }: List
   const running = await startRole(role, { ...config, server })
   runUntilSignal(running)
   return running
+}
+
+/** One line for each, on standard error. */
+export function warn(warnings: readonly ConfigIssue[]): void {
+  for (const warning of warnings) console.error(`mortise: warning: ${printIssue(warning)}`)
 }
 
 function readListener(option: string, text: string) {

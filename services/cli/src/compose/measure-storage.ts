@@ -7,7 +7,7 @@ export function measureStorage(
   metrics: Metrics,
   { bucket, name }: { bucket: string; name: string },
 ): Storage {
-  const { kind } = storage
+  const { kind, presign } = storage
   const objectType = name === 'transform' ? 'transform' : 'parent'
 
   const measured = async <T>(method: string, call: () => Promise<T>): Promise<T> => {
@@ -38,6 +38,9 @@ export function measureStorage(
       return info
     },
     delete: (ref, signal) => measured('delete', () => storage.delete(ref, signal)),
+    ...(presign
+      ? { presign: (...args: Parameters<typeof presign>) => measured('presign', () => presign(...args)) }
+      : {}),
     ping: signal => storage.ping(signal),
     [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
   }

@@ -1,12 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { QueueConfig, RedisAddress } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
 import type { JobQueue } from '@mortise/queue'
 import type { Log } from '@mortise/telemetry'
+import { reach } from './reach.ts'
 
 /**
- * The queue that the configuration names. Its library is loaded only then. Throws `invalid_config` when it cannot be
- * reached: at start that is a mistake to be told at once, while a queue that goes away later is waited for.
+ * The queue that the configuration names. Its library is loaded only then. One on a Redis that does not answer is given
+ * all the same: the process is not ready until it does, and says every so often what it waits for.
  */
 export async function createQueue(config: QueueConfig, log: Log): Promise<JobQueue> {
   const { maxWaiting, attempts } = config
@@ -15,37 +15,34 @@ export async function createQueue(config: QueueConfig, log: Log): Promise<JobQue
     return createMemoryQueue({ maxWaiting, attempts })
   }
   const { createBullQueue } = await import('@mortise/queue/bullmq')
-  const { type, prefix, inlineBytes, resultTtl, lockDuration, stalledInterval } = config
+  const { type, prefix, inlineBytes, resultTtl, lockDuration, stalledInterval, setting } = config
+  const nodes = nodesOf(config)
+  const address = nodes.map(({ host, port }) => `${host}:${port}`).join(', ')
   let reached = false
   let lastError: unknown
   const queue = createBullQueue({
-    connection: { type, nodes: nodesOf(config) },
+    connection: { type, nodes },
     ...{ prefix, maxWaiting, attempts, inlineBytes, resultTtl, lockDuration, stalledInterval },
     onError(error) {
       lastError = error
       if (reached) log.warn({ reason: reasonOf(error) }, 'queue')
     },
   })
-  try {
-    await reach(queue, AbortSignal.timeout(5000))
-    reached = true
-    return queue
-  } catch (error) {
-    await queue.close()
-    throw unreachable(config, lastError ?? error)
+  const closing = new AbortController()
+  await reach({
+    ping: queue.ping,
+    onLate: error => log.warn({ address, setting, reason: reasonOf(lastError ?? error) }, 'cannot reach Redis'),
+    onReached(late) {
+      reached = true
+      if (late) log.info({ address }, 'Redis answers')
+    },
+    signal: closing.signal,
+  })
+  const close = () => {
+    closing.abort()
+    return queue.close()
   }
-}
-
-/** A ping gives up soon, and a process that is loading its modules can be too busy to hear the answer. */
-async function reach(queue: JobQueue, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    try {
-      return await queue.ping(signal)
-    } catch (error) {
-      if (signal.aborted) throw error
-      await delay(100)
-    }
-  }
+  return { ...queue, close, [Symbol.asyncDispose]: close }
 }
 
 /** For roles whose other half is another process. Throws `invalid_config`. */
@@ -58,19 +55,6 @@ export function requireSharedQueue({ type }: QueueConfig, role: string): void {
 }
 
 type RedisConfig = Exclude<QueueConfig, { type: 'memory' }>
-
-function unreachable(config: RedisConfig, cause: unknown): MortiseError {
-  const names = nodesOf(config)
-    .map(({ host, port }) => `${host}:${port}`)
-    .join(', ')
-  return new MortiseError(
-    'invalid_config',
-    `cannot reach Redis at ${names} (${reasonOf(cause)}): start it, or change server.queue.address`,
-    {
-      cause,
-    },
-  )
-}
 
 function nodesOf(config: RedisConfig): RedisAddress[] {
   return config.type === 'redis' ? [config.address] : config.addresses

@@ -1,9 +1,21 @@
 import type { Config, Listener } from '@mortise/config'
-import { type Check, createGateway, createInternal, listen, type RunningServer } from '@mortise/gateway'
-import { createPlanner, loadScripts } from '@mortise/plan'
+import {
+  type Check,
+  createGateway,
+  createInternal,
+  listen,
+  type Placeholder,
+  type RunningServer,
+} from '@mortise/gateway'
+import { createExplain } from '@mortise/gateway/explain'
+import { createPlanner, loadScripts, type Planner } from '@mortise/plan'
 import type { JobQueue } from '@mortise/queue'
+import type { SharedCache } from '@mortise/response-cache'
 import { createLog, createMetrics, type Log, type Metrics, registerGauges } from '@mortise/telemetry'
-import { restartInPlace } from '../life-cycle.ts'
+import { handedOver, restartInPlace } from '../life-cycle.ts'
+import { version } from '../version.ts'
+import { createSharedCache } from './cache.ts'
+import { readPlaceholder } from './placeholder.ts'
 import { createQueue, requireSharedQueue } from './queue.ts'
 import { createStorages, type Storages } from './storages.ts'
 import type { RunningWorker } from './worker.ts'
@@ -36,23 +48,26 @@ export async function startRole(role: Role, config: Config): Promise<RunningRole
   const { server } = config
   if (!(role.gateway && role.worker)) requireSharedQueue(server.queue, role.name)
   const log = createLog({ level: server.logLevel, role: role.name })
-  const metrics = createMetrics()
+  const metrics = createMetrics({ mort: server.monitoring === 'prometheus' })
+  const planner = role.gateway ? createPlanner(config, await loadScripts(config)) : null
+  const placeholder = await readPlaceholder(server.placeholder)
   const stack = new AsyncDisposableStack()
   try {
     const queue = stack.adopt(await createQueue(server.queue, log), queue => queue.close())
-    const storages = stack.use(await createStorages(config, metrics))
-    const parts = { config, queue, storages, log, metrics }
+    const storages = stack.use(await createStorages(config, metrics, placeholder))
+    const sharedCache = role.gateway ? stack.use(await createSharedCache(config, log, metrics)) : null
+    const parts = { config, queue, storages, sharedCache, placeholder, log, metrics }
     let draining = false
-    const internal = await listenInternally(parts, () => draining)
+    const internal = await listenInternally({ ...parts, planner }, () => draining)
     stack.adopt(internal, running => running.close(0))
     let running: RunningRole | undefined
-    const onStuck = () => {
-      log.fatal('native work is past its hard limit; this process replaces itself')
-      void restartInPlace(running)
+    const onStuck = (suspects: string) => {
+      log.fatal({ suspects }, 'native work is past its hard limit; this process replaces itself')
+      void restartInPlace(running, suspects)
     }
-    const worker = role.worker ? await startWorkerPart({ ...parts, onStuck }) : null
+    const worker = role.worker ? await startWorkerPart({ ...parts, suspects: handedOver(), onStuck }) : null
     if (worker) stack.adopt(worker, async part => void (await part.close(0)))
-    const servers = role.gateway ? await listenPublicly(parts) : []
+    const servers = planner ? await listenPublicly({ ...parts, planner }) : []
     for (const server of servers) stack.adopt(server, part => part.close(0))
 
     let closing: Promise<boolean> | undefined
@@ -83,20 +98,31 @@ export async function startRole(role: Role, config: Config): Promise<RunningRole
   }
 }
 
-type Parts = { config: Config; queue: JobQueue; storages: Storages; log: Log; metrics: Metrics }
+type Parts = {
+  config: Config
+  queue: JobQueue
+  storages: Storages
+  sharedCache: SharedCache | null
+  placeholder: Placeholder | null
+  log: Log
+  metrics: Metrics
+}
 
 /** sharp and its threads are loaded here and nowhere else: a gateway never does. */
-async function startWorkerPart(parts: Parts & { onStuck(): void }): Promise<RunningWorker> {
+async function startWorkerPart(
+  parts: Parts & { suspects: string; onStuck(suspects: string): void },
+): Promise<RunningWorker> {
   const { runWorker } = await import('./worker.ts')
   return runWorker(parts)
 }
 
-async function listenPublicly({ config, queue, storages, log, metrics }: Parts): Promise<RunningServer[]> {
-  const planner = createPlanner(config, await loadScripts(config))
-  const handle = createGateway({ config, planner, queue, storage: storages.get, log, metrics, now: Date.now })
+async function listenPublicly(parts: Parts & { planner: Planner }): Promise<RunningServer[]> {
+  const { config, storages, log } = parts
+  if (config.server.maxFileSize > 0) tellOfDirectDownloads(config, storages, log)
+  const handle = createGateway({ ...parts, storage: storages.get, version, now: Date.now })
   const servers: RunningServer[] = []
   try {
-    for (const where of config.server.listens) servers.push(await listen(where, handle))
+    for (const where of config.server.listens) servers.push(await listen(where, handle, '--listen'))
     return servers
   } catch (error) {
     await Promise.all(servers.map(server => server.close(0)))
@@ -105,7 +131,7 @@ async function listenPublicly({ config, queue, storages, log, metrics }: Parts):
 }
 
 function listenInternally(
-  { config, queue, storages, metrics }: Parts,
+  { config, planner, queue, storages, sharedCache, metrics }: Parts & { planner: Planner | null },
   draining: () => boolean,
 ): Promise<RunningServer> {
   const where: Listener = config.server.internalListen
@@ -113,8 +139,20 @@ function listenInternally(
   for (const [name, storage] of storages.entries()) {
     checks.push({ name: `storage ${name}`, required: false, run: signal => storage.ping(signal) })
   }
+  if (sharedCache) checks.push({ name: 'cache', required: false, run: signal => sharedCache.ping(signal) })
   registerQueueGauges(metrics, queue)
-  return listen(where, createInternal({ metrics, checks, draining }))
+  const explain = planner && createExplain(config, planner)
+  return listen(where, createInternal({ metrics, checks, draining, explain }), '--internal')
+}
+
+/**
+ * mort answers 503 for a large object of a storage that has no URLs of its own, which helps nobody: here the object is
+ * sent, as if there were no limit.
+ */
+function tellOfDirectDownloads({ buckets }: Config, storages: Storages, log: Log): void {
+  const names = Object.keys(buckets).map(name => `${name}/basic`)
+  const without = names.filter(name => !storages.get(name).presign)
+  if (without.length > 0) log.warn({ storages: without }, 'server.maxFileSize: these have no URLs to redirect to')
 }
 
 function registerQueueGauges(metrics: Metrics, queue: JobQueue): void {

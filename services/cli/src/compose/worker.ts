@@ -1,10 +1,12 @@
 import os from 'node:os'
 import type { Config } from '@mortise/config'
-import { createDerive } from '@mortise/derive'
+import { createDerive, createOverlays, type Overlays } from '@mortise/derive'
+import { createGuardedFetch } from '@mortise/fetch'
 import { createImagePool, type ImagePool } from '@mortise/image'
 import type { Consumer, JobQueue } from '@mortise/queue'
 import { type Log, type Metrics, registerGauges } from '@mortise/telemetry'
-import { startWorker } from '@mortise/worker'
+import { createSuspects, startWorker } from '@mortise/worker'
+import { isSameObject } from './places.ts'
 import type { Storages } from './storages.ts'
 
 export type RunningWorker = {
@@ -21,8 +23,10 @@ export type WorkerParts = {
   storages: Storages
   log: Log
   metrics: Metrics
+  /** What the process before this one handed over in `onStuck`; empty when there was none. */
+  suspects: string
   /** Native work is past its hard limit and cannot be ended: this process has to be replaced. */
-  onStuck(): void
+  onStuck(suspects: string): void
 }
 
 export async function runWorker({
@@ -31,27 +35,48 @@ export async function runWorker({
   storages,
   log,
   metrics,
-  onStuck,
+  ...parts
 }: WorkerParts): Promise<RunningWorker> {
-  const { server, limits } = config
+  const { server, limits, security } = config
   const threads = server.worker.threads || os.availableParallelism()
-  const images = createImagePool({ threads, limits: { ...limits, memory: limits.memory || defaultMemory() }, onStuck })
+  const bounds = { ...limits, memory: limits.memory || defaultMemory() }
+  const suspects = createSuspects(parts.suspects, Date.now)
+  // The pool waits longer than that for a render: the one that does not end is among those that began before.
+  const onStuck = () => parts.onStuck(suspects.print(limits.renderSeconds * 2000))
+  const images = createImagePool({ threads, limits: bounds, svg: security.svg, onStuck })
+  const overlays = createOverlaysFor(config, threads * 2)
   const derive = createDerive({
     storage: storages.get,
     images: measureImages(images, metrics),
+    overlays,
+    isSameObject: (one, other) => isSameObject(config, one, other),
     originals: threads * 2,
     limits: { inputBytes: limits.inputBytes, storageTimeout: server.worker.sourceTimeout * 1000 },
     now: Date.now,
   })
   // Beside the originals in memory: jobs whose result is being stored.
-  const consumer = await startWorker({ queue, derive, concurrency: threads * 4, log, metrics })
+  const consumer = await startWorker({ queue, derive, concurrency: threads * 4, suspects, log, metrics })
   registerWorkerGauges(metrics, images, consumer)
   return {
     async close(graceMs) {
       await consumer.close(graceMs)
+      await overlays[Symbol.asyncDispose]()
       return images.close(settleMs)
     },
   }
+}
+
+/** `slots`: watermarks on their way at one time. */
+function createOverlaysFor({ security, buckets }: Config, slots: number): Overlays {
+  const { networks, bytes: maxBytes, timeout: seconds, redirects: maxRedirects } = security.fetch
+  const timeout = seconds * 1000
+  const presets = Object.values(buckets).flatMap(({ transform }) => Object.values(transform?.presets ?? {}))
+  const images = presets.flatMap(({ filters }) => filters.watermark?.image ?? [])
+  return createOverlays({
+    fetch: createGuardedFetch({ networks, maxBytes, timeoutMs: timeout, maxRedirects }),
+    files: new Set(images.filter(image => !/^https?:/i.test(image)).map(image => image.replace(/^file:/, ''))),
+    ...{ timeout, maxBytes, slots, now: Date.now },
+  })
 }
 
 /** Half of what this process may have, which leaves room for the files, the encoders and JavaScript. */
