@@ -29,35 +29,35 @@ export type Part = AsyncDisposable & {
 const readyMs = 30_000
 const stopMs = 30_000
 
-/** Starts a part and waits until it says that it is ready. Ports are chosen by the system. */
+/** Starts a part and waits until it says that it is ready. Ports are chosen by the system; mort's metrics are shown. */
 export async function startPart(role: RoleName, config: object, env: NodeJS.ProcessEnv = {}): Promise<Part> {
+  const { server } = config as { server?: object }
   const folder = await mkdtemp(path.join(tmpdir(), 'mortise-part-'))
   const file = path.join(folder, 'mortise.yml')
-  await writeFile(file, stringify(config))
-  return launch(
-    role,
-    ['--config', file, '--internal', '127.0.0.1:0', ...(role === 'worker' ? [] : ['--listen', '127.0.0.1:0'])],
-    {
-      env,
-      clean: () => rm(folder, { recursive: true, force: true }),
-    },
-  )
+  await writeFile(file, stringify({ ...config, server: { monitoring: 'prometheus', ...server } }))
+  const listen = role === 'worker' ? [] : ['--listen', '127.0.0.1:0']
+  return launch(role, [role, '--config', file, '--internal', '127.0.0.1:0', ...listen], {
+    env,
+    clean: () => rm(folder, { recursive: true, force: true }),
+  })
 }
 
 /** `mortise serve FOLDER`, with its cache in `cache`. */
 export function startFolder(folder: string, cache: string): Promise<Part> {
-  return launch('serve', [folder, '--cache', cache, '--listen', '127.0.0.1:0', '--internal', '127.0.0.1:0'], {
-    env: {},
-    clean: async () => {},
-  })
+  return startServe(['serve', folder, '--cache', cache, '--listen', '127.0.0.1:0', '--internal', '127.0.0.1:0'])
+}
+
+/** `mortise` with these arguments, which make it one process that serves. `url` is of the first public listener. */
+export function startServe(args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Part> {
+  return launch('serve', args, { env: {}, ...options, clean: async () => {} })
 }
 
 async function launch(
   role: RoleName,
   args: string[],
-  { env, clean }: { env: NodeJS.ProcessEnv; clean(): Promise<void> },
+  { env, cwd, clean }: { env: NodeJS.ProcessEnv; cwd?: string; clean(): Promise<void> },
 ): Promise<Part> {
-  const child = spawn(command, [role, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const killWithUs = () => child.kill('SIGKILL')
   process.once('exit', killWithUs)
   const chunks: string[] = []
@@ -91,7 +91,7 @@ async function waitForReady(child: ChildProcess, chunks: string[], ended: Promis
   const collect = (chunk: Buffer) => {
     chunks.push(chunk.toString())
     const text = chunks.join('')
-    const line = /^mortise \w+: (?:listening on (\S+)|waiting for jobs) \(internal: (\S+)\)$/m.exec(text)
+    const line = /^mortise \w+: (?:listening on ([^,\s]+).*|waiting for jobs) \(internal: (\S+)\)$/m.exec(text)
     if (line) resolve({ url: line[1] ?? '', internalUrl: line[2] ?? '' })
     const folder = /^ {2}(http:\/\/[^/]+)\//m.exec(text)
     if (folder) resolve({ url: folder[1] ?? '', internalUrl: '' })

@@ -1,15 +1,15 @@
 /** `npm run reference` writes the generated tables of the README, from the schema and the registries. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { describeConfig } from '@mortise/config'
-import { operations } from '@mortise/operations'
-import { describeGrammars } from '@mortise/plan'
+import { describeOperations } from '@mortise/operations'
+import { describeGrammars, describeParameters } from '@mortise/plan'
 import { replaceBetween } from './generated.ts'
 
 const file = new URL('../README.md', import.meta.url)
 
 /** The README as it should be now. */
 export async function generateReadme(): Promise<string> {
-  const parts = { grammars: grammars(), operations: operationNames(), settings: settings() }
+  const parts = { grammars: grammars(), parameters: parameters(), operations: operations(), settings: settings() }
   return Object.entries(parts).reduce(
     (text, [name, content]) => replaceBetween(text, name, content),
     await readFile(file, 'utf8'),
@@ -24,9 +24,19 @@ function grammars(): string {
   return ['| `transform.kind` | URL | Meaning |', '| --- | --- | --- |', ...rows].join('\n')
 }
 
-function operationNames(): string {
-  const names = Object.keys(operations).toSorted()
-  return `Operations: ${names.join(', ')}, and the orientation that EXIF asks for.`
+function parameters(): string {
+  const rows = describeParameters().map(
+    ({ name, operations, description, example }) =>
+      `| \`${name}\` | ${operations.join(', ')} | ${description} | \`?${example.query}\` |`,
+  )
+  return ['| Parameter | Read by | Meaning | Example |', '| --- | --- | --- | --- |', ...rows].join('\n')
+}
+
+function operations(): string {
+  const rows = describeOperations().map(
+    ({ name, description, example }) => `| \`${name}\` | ${description} | \`${example}\` |`,
+  )
+  return ['| Operation | | In a plan |', '| --- | --- | --- |', ...rows].join('\n')
 }
 
 function settings(): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { startPart, withQueue } from '../cluster.ts'
+import { type Part, startPart, withQueue } from '../cluster.ts'
 import { photo } from '../fixtures/images.ts'
 import { readinessOf, resultOf, signsOfACrash } from '../observe.ts'
 import { startOrigin } from '../servers/origin.ts'
@@ -59,4 +59,52 @@ describe('a Redis', async () => {
       }
     },
   )
+
+  it('that is not there yet is waited for, by processes that say so and serve what is stored', async () => {
+    await using redis = await startRedis()
+    await redis.kill('SIGKILL')
+    await using origin = await startOrigin()
+    origin.put('/photos/cat.jpg', await photo(300, 200))
+    const store = await site.emptyStore()
+    const buckets = {
+      photos: { storages: { ...store.storages(), basic: origin.storage }, transform: { kind: 'query' } },
+    }
+    const config = { server: {}, buckets }
+    await using single = await startPart('serve', config)
+    expect(resultOf(await get(`${single.url}/photos/cat.jpg?width=100`))).toBe('200')
+    await untilEqual('derivatives in the store', store.count, 1)
+
+    const lock = { type: 'redis', address: [redis.url] }
+    const [gateway, worker] = await Promise.all([
+      startPart('gateway', withQueue(config, redis.url)),
+      startPart('worker', { ...config, server: { lock } }),
+    ])
+    await using _parts = {
+      [Symbol.asyncDispose]: async () => void (await Promise.all([gateway.stop(), worker.stop()])),
+    }
+    for (const [part, setting] of [
+      [gateway, 'server.queue.address'],
+      [worker, 'server.lock.address'],
+    ] as const) {
+      const { text } = await get(`${part.internalUrl}/readyz`)
+      expect(JSON.parse(text)).toMatchObject({ status: 'unready', checks: { queue: 'queue_unavailable' } })
+      const address = `${redis.host}:${redis.port}`
+      const warning = { level: 'warn', address, setting, msg: 'cannot reach Redis' }
+      expect(warningsOf(part)).toEqual([expect.objectContaining(warning)])
+    }
+
+    const at = (query: string) => get(`${gateway.url}/photos/cat.jpg${query}`)
+    expect(resultOf(await at('?width=100'))).toBe('200')
+    expect(resultOf(await at(''))).toBe('200')
+    expect(resultOf(await at('?width=101'))).toBe('503 queue_unavailable')
+    await redis.restart()
+    for (const part of [gateway, worker]) await untilEqual('readiness', () => readinessOf(part), '200 ready')
+    expect(resultOf(await at('?width=101'))).toBe('200')
+    for (const part of [gateway, worker]) await until('it to say so', () => part.output().includes('Redis answers'))
+  })
 })
+
+function warningsOf(part: Part): unknown[] {
+  const lines = part.output().split('\n')
+  return lines.filter(line => line.includes('"level":"warn"')).map(line => JSON.parse(line))
+}

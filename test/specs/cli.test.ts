@@ -1,17 +1,15 @@
-import { spawn } from 'node:child_process'
 import { chmod, lstat, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
-import { startFolder, startPart } from '../cluster.ts'
+import { startFolder, startPart, startServe } from '../cluster.ts'
+import { runCommand as run } from '../command.ts'
 import { photo } from '../fixtures/images.ts'
 import { until } from '../until.ts'
 import { derivative, get, pictureOf } from './client.ts'
 import { createSite } from './site.ts'
 
-const command = fileURLToPath(new URL('../../services/cli/bin/mortise', import.meta.url))
 const picture = await photo(600, 400)
 const site = await createSite({
   'My pictures/harbour.jpg': picture,
@@ -22,20 +20,6 @@ const site = await createSite({
 })
 const at = (name: string) => path.join(site.folder, name)
 const anyPort = ['--listen', '127.0.0.1:0', '--internal', '127.0.0.1:0']
-
-/** Runs a command that ends by itself. */
-async function run(...args: string[]) {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 })
-  let [stdout, stderr] = ['', '']
-  child.stdout.on('data', chunk => {
-    stdout += chunk
-  })
-  child.stderr.on('data', chunk => {
-    stderr += chunk
-  })
-  const code = await new Promise(resolve => child.once('close', resolve))
-  return { code, stdout, stderr }
-}
 
 async function configFile(config: object | string): Promise<string> {
   const file = at(`config-${crypto.randomUUID()}.yml`)
@@ -96,8 +80,11 @@ describe('mortise serve FOLDER', () => {
     expect(tags[1]).toBe(tags[0])
   })
 
-  it('starts with a folder that has no picture yet', async () => {
+  it('starts with a folder that has no picture yet, and says what to do', async () => {
     await using part = await startFolder(at('empty'), at('cache'))
+    await until('everything is printed', () => part.output().includes('Ctrl+C'))
+    expect(part.output()).toContain('No picture was found in it. Put one there, for example cat.jpg, and open')
+    expect(part.output().match(/http:\S+/g)).toEqual([`${part.url}/empty/small/cat.jpg`])
     await writeFile(at('empty/new.jpg'), picture)
     expect(await pictureOf(await get(`${part.url}/empty/new.jpg?width=30`))).toEqual(derivative('30x20'))
   })
@@ -111,10 +98,12 @@ describe('mortise serve FOLDER', () => {
 
 describe('help', () => {
   it.each([
-    [[], ['serve', 'gateway', 'worker']],
+    [[], ['serve', 'gateway', 'worker', 'check', 'explain', '--version']],
     [['serve'], ['--config', '--listen', '--internal', '--cache', '[folder]']],
     [['gateway'], ['--config', '--listen', '--internal']],
     [['worker'], ['--config', '--internal']],
+    [['check'], ['<file>', '--json', '--strict']],
+    [['explain'], ['<url>', '--config', '--accept']],
   ])('of %j is on standard output', async (args, words) => {
     const { code, stdout, stderr } = await run(...args, '--help')
     expect([code, stderr]).toEqual([0, ''])
@@ -125,6 +114,25 @@ describe('help', () => {
 const minimal = (queue: object) => ({
   server: { queue },
   buckets: { photos: { storages: { basic: { kind: 'local', rootPath: site.folder } } } },
+})
+
+describe('the flags of mort', () => {
+  it.each(['-version', '--version'])('%s', async flag => {
+    const { code, stdout, stderr } = await run(flag)
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/^mortise \d+\.\d+\.\d+ \(Node 24\.\d+\.\d+\)\n$/)
+  })
+
+  it.each([
+    ['-config PATH', (file: string) => ['-config', file]],
+    ['-config=PATH', (file: string) => [`-config=${file}`]],
+  ])('%s serves that file', async (_, flags) => {
+    const listens = { listens: ['127.0.0.1:0'], internalListen: '127.0.0.1:0' }
+    const file = await configFile({ ...minimal({}), server: listens })
+    await site.write('photos/cat.jpg', picture)
+    await using part = await startServe(flags(file))
+    expect((await get(`${part.url}/photos/cat.jpg`)).status).toBe(200)
+  })
 })
 
 describe('a mistake is told in one line and ends the command with 1:', () => {
@@ -160,15 +168,18 @@ describe('a mistake is told in one line and ends the command with 1:', () => {
     expect(await outcome('serve', at('empty'), '--cache', cache, ...anyPort)).toEqual(told(stderr))
   })
 
-  it('a port that another program has', async () => {
-    await using other = createServer().listen(0, '127.0.0.1')
-    await new Promise(resolve => other.once('listening', resolve))
-    const address = other.address()
+  it.each([
+    ['--listen', '--internal'],
+    ['--internal', '--listen'],
+  ])('a port that another program has: %s', async (option, other) => {
+    await using program = createServer().listen(0, '127.0.0.1')
+    await new Promise(resolve => program.once('listening', resolve))
+    const address = program.address()
     const port = typeof address === 'object' ? address?.port : null
-    const args = ['serve', at('empty'), '--cache', at('cache'), '--internal', '127.0.0.1:0']
-    const advice = 'the port is in use; stop the other program or choose another port'
+    const args = ['serve', at('empty'), '--cache', at('cache'), other, '127.0.0.1:0']
+    const advice = `the port is in use; stop the other program, or choose another port with ${option} HOST:PORT`
     const stderr = `mortise: cannot listen on 127.0.0.1:${port}: ${advice}\n`
-    expect(await outcome(...args, '--listen', `127.0.0.1:${port}`)).toEqual(told(stderr))
+    expect(await outcome(...args, option, `127.0.0.1:${port}`)).toEqual(told(stderr))
   })
 
   it('an address that is none', async () => {
@@ -191,13 +202,6 @@ describe('a mistake is told in one line and ends the command with 1:', () => {
     const file = await configFile(minimal({ type: 'memory' }))
     const stderr = `mortise: mortise ${role} needs a queue that other processes reach: set server.queue.type to redis, or use mortise serve\n`
     expect(await outcome(role, '--config', file, '--internal', '127.0.0.1:0')).toEqual(told(stderr))
-  })
-
-  it('a Redis that does not answer', async () => {
-    const file = await configFile(minimal({ type: 'redis', address: ['127.0.0.1:1'] }))
-    const stderr =
-      'mortise: cannot reach Redis at 127.0.0.1:1 (connect ECONNREFUSED 127.0.0.1:1): start it, or change server.queue.address\n'
-    expect(await outcome('gateway', '--config', file, ...anyPort)).toEqual(told(stderr))
   })
 
   it.each([
@@ -237,6 +241,18 @@ describe('mistakes in a configuration', () => {
     expect(stderr).not.toMatch(/^\s+at /m)
   })
 
+  it('are told below the warnings, each in a line of its own', async () => {
+    const file = await configFile('server: { colour: $GONE, requestTimeout: soon, listen: nowhere }')
+    const { code, stdout, stderr } = await run('serve', '--config', file)
+    expect([code, stdout]).toEqual([1, ''])
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      'mortise: warning: line 1: the variable "GONE" is not set; nothing is put in its place',
+      'mortise: warning: server.colour: is no setting of this version and has no effect',
+      expect.stringMatching(/^mortise: server\.listen: expected/),
+      expect.stringMatching(/^mortise: server\.requestTimeout: expected/),
+    ])
+  })
+
   it('that is no YAML are told with their line', async () => {
     const { code, stderr } = await run('serve', '--config', await configFile('server:\n  listen: "\n'))
     expect(code).toBe(1)
@@ -245,8 +261,8 @@ describe('mistakes in a configuration', () => {
   })
 
   it('that do no harm are warnings, and it starts', async () => {
-    await using part = await startPart('serve', { ...minimal({}), colour: 'blue', server: { placeholder: '/a.png' } })
+    await using part = await startPart('serve', { ...minimal({}), colour: 'blue', server: { lockTimeout: 9 } })
     expect(part.output()).toMatch(/^mortise: warning: colour: /m)
-    expect(part.output()).toMatch(/^mortise: warning: server\.placeholder: /m)
+    expect(part.output()).toMatch(/^mortise: warning: server\.lockTimeout: has no effect/m)
   })
 })
