@@ -10,6 +10,9 @@ const schema = z.strictObject({
 type Args = z.infer<typeof schema>
 
 export const blur: Operation<Args> = {
+  description:
+    'Softens by `sigma` px, 0.3 to 100; less changes nothing. `minAmplitude` (0.001 to 1) cuts its mask off.',
+  example: { sigma: 2.5, minAmplitude: 0 },
   schema,
   places: [places.blur],
   print: args => (visible(args) ? [args.sigma, ...cutOff(args)].join(' ') : ''),

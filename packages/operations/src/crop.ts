@@ -26,6 +26,9 @@ type Args = z.infer<typeof schema>
 
 /** Scales until the image covers width x height, and cuts what is over. */
 export const crop: Operation<Args> = {
+  description:
+    'Scales until both sizes are covered and cuts what is over, by `gravity`: smart, center, a side or a corner. One size cuts without scaling.',
+  example: { width: 300, height: 200, gravity: 'smart', enlarge: false },
   schema,
   places: [places.scale],
   print({ width, height, gravity, enlarge }) {

@@ -14,6 +14,9 @@ const schema = z.strictObject({
 type Args = z.infer<typeof schema>
 
 export const extract: Operation<Args> = {
+  description:
+    'Takes an area, in px from the left and top. What reaches out of the image is refused; a size of 0 is all of it.',
+  example: { left: 40, top: 30, width: 200, height: 100 },
   schema,
   places: [places.cut, places.cutScaled],
   print: args => (nothing(args) ? '' : `${args.width}x${args.height} at ${args.left},${args.top}`),

@@ -7,6 +7,8 @@ type Args = Record<never, never>
 
 /** One band of grey; alpha stays. */
 export const grayscale: Operation<Args> = {
+  description: 'One band of grey; alpha stays.',
+  example: {},
   schema,
   places: [places.colour],
   print: () => '',

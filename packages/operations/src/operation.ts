@@ -4,15 +4,26 @@ import type { z } from 'zod'
 /** The image as it arrives at a step, in px after EXIF orientation. `pages` is 1 unless the output stays animated. */
 export type Frame = { width: number; height: number; pages: number }
 
+/** An image to be laid over others: red, green, blue and alpha, a byte each, in sRGB, not premultiplied. */
+export type Overlay = { width: number; height: number; pixels: Uint8Array }
+
+/** By the name that {@link Operation.overlay} gives. */
+export type Overlays = ReadonlyMap<string, Overlay>
+
 /**
  * One kind of change to pixels. A step of a Plan is `{ op: <name>, ...Args }`; Args are complete (no optional fields
  * with meaning), so that equal pixels have equal text.
  */
 export type Operation<Args> = {
+  /** For the reference: what it does, and arguments to show. */
+  description: string
+  example: Args
   /** What the arguments may be; a worker checks a Plan against it before it acts. */
   schema: z.ZodType<Args>
   /** Where one sharp pipeline runs it, whatever the order of the calls; see {@link places}. */
   places: readonly number[]
+  /** The last place that it takes, when it takes several at once; absent: only the one where it starts. */
+  until?: number
   /** It has to run on every frame of an animation by itself, because sharp cannot do it on several. */
   eachFrame?: true
   /** Canonical text of the arguments. Equal meaning gives equal text, different pixels different text. */
@@ -21,8 +32,12 @@ export type Operation<Args> = {
   resize(frame: Frame, args: Args): Frame
   /** The size that sharp scales to before it cuts, where it can be larger than both frames; else absent. */
   scaled?(frame: Frame, args: Args): Frame
-  /** The sharp calls. Called with the frame that arrives. */
-  apply(image: Sharp, args: Args, frame: Frame): Sharp
+  /** The name of another image that it needs; absent: none. */
+  overlay?(args: Args): string
+  /** It may leave some of an opaque image transparent. */
+  transparent?(args: Args): boolean
+  /** The sharp calls. Called with the frame that arrives, and with every overlay that was named. */
+  apply(image: Sharp, args: Args, frame: Frame, overlays: Overlays): Sharp
 }
 
 /**

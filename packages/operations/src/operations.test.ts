@@ -2,12 +2,27 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { type Frame, operationOf, operations, printStep, type Step, stepSchema } from './operations.ts'
+import {
+  describeOperations,
+  type Frame,
+  type Overlays,
+  operationOf,
+  operations,
+  printStep,
+  type Step,
+  stepSchema,
+} from './operations.ts'
 
 const frame = (width: number, height: number): Frame => ({ width, height, pages: 1 })
 const after = (from: Frame, step: Step) => operationOf(step).resize(from, step)
 
+const marks = ['https://example.org/mark.png', 'file:/srv/mark.png']
+const overlays: Overlays = new Map(
+  marks.map((name, index) => [name, { width: 30, height: 7 + index, pixels: new Uint8Array(30 * (7 + index) * 4) }]),
+)
+
 const side = fc.integer({ min: 0, max: 60 })
+const third = fc.constantFrom(0 as const, 1 as const, 2 as const)
 const minAmplitude = fc.constantFrom(0, 0.0005, 0.01, 1, 2)
 const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ op: fc.constant('rotate' as const), angle: fc.constantFrom(90 as const, 180 as const, 270 as const) }),
@@ -43,6 +58,18 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     gravity: fc.constantFrom('center', 'north', 'east', 'southwest').map(gravity => gravity as 'center'),
     background: fc.constantFrom('#ffffffff', '#00ff0080', '#00000000'),
   }),
+  fc.record({
+    op: fc.constant('watermark' as const),
+    image: fc.constantFrom(...marks),
+    column: third,
+    row: third,
+    opacity: fc.constantFrom(1, 0.5, 0.001),
+  }),
+  fc.record({
+    op: fc.constant('resizeCropAuto' as const),
+    width: fc.integer({ min: 1, max: 60 }),
+    height: fc.integer({ min: 1, max: 60 }),
+  }),
 )
 const frames = fc.record({ width: fc.integer({ min: 1, max: 60 }), height: fc.integer({ min: 1, max: 60 }) })
 
@@ -51,6 +78,8 @@ function mixed(one: Step, other: Step): Step {
   const taken = Object.entries(other).filter((_entry, index) => index % 2 === 0)
   return { ...one, ...Object.fromEntries(taken) } as Step
 }
+
+const dashed = (name: string) => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
 
 describe('every operation', () => {
   it('takes its own step and gives it back', () => {
@@ -96,18 +125,36 @@ describe('every operation', () => {
           return
         }
         const image = sharp({ create: { width, height, channels: 3, background: '#369' } })
-        const { info } = await operationOf(step).apply(image, step, start).raw().toBuffer({ resolveWithObject: true })
+        operationOf(step).apply(image, step, start, overlays)
+        const { info } = await image.raw().toBuffer({ resolveWithObject: true })
         expect({ width: info.width, height: info.height }).toEqual({ width: told.width, height: told.height })
       }),
       { numRuns: 400 },
     )
   })
 
+  it('has an example that is a step, and that tells its operation', () => {
+    for (const [name, { example }] of Object.entries(operations)) {
+      expect(stepSchema.parse({ op: name, ...example })).toEqual({ op: name, ...example })
+    }
+    expect(describeOperations().map(({ name }) => name)).toEqual(Object.keys(operations).toSorted())
+    expect(describeOperations()[0]).toMatchObject({ name: 'blur', example: 'blur(2.5)' })
+  })
+
   it('is one file and one line', () => {
     const entry = readFileSync(new URL('./operations.ts', import.meta.url), 'utf8')
-    for (const name of Object.keys(operations)) expect(entry).toContain(`import { ${name} } from './${name}.ts'`)
+    for (const name of Object.keys(operations))
+      expect(entry).toContain(`import { ${name} } from './${dashed(name)}.ts'`)
   })
 })
+
+const aMark = {
+  op: 'watermark' as const,
+  image: 'https://example.org/a b".png',
+  column: 1,
+  row: 2,
+  opacity: 0.5,
+} as const
 
 describe('a step', () => {
   it.each([
@@ -117,6 +164,11 @@ describe('a step', () => {
     ['with another angle', { op: 'rotate', angle: 45 }],
     ['with a negative size', { op: 'crop', width: -1, height: 2, gravity: 'smart', enlarge: false }],
     ['with part of a pixel', { op: 'crop', width: 1.5, height: 2, gravity: 'smart', enlarge: false }],
+    ['with a watermark that is no address', { ...aMark, image: '../mark.png' }],
+    ['with a watermark in the fourth third', { ...aMark, column: 3 }],
+    ['with a watermark that nobody can see', { ...aMark, opacity: 0 }],
+    ['with a watermark of more than all', { ...aMark, opacity: 1.01 }],
+    ['with no width to cover', { op: 'resizeCropAuto', width: 0, height: 2 }],
     ['with no height to fill up to', { op: 'pad', width: 1, height: 0, gravity: 'center', background: '#ffffffff' }],
     ['with a colour by its name', { op: 'pad', width: 1, height: 1, gravity: 'center', background: 'red' }],
     ['with no sigma at all', { op: 'blur', sigma: 0, minAmplitude: 0 }],
@@ -139,6 +191,8 @@ describe('a step', () => {
     [{ op: 'blur', sigma: 0.2, minAmplitude: 0.1 }, 'blur()'],
     [{ op: 'rotate', angle: 270 }, 'rotate(270)'],
     [{ op: 'grayscale' }, 'grayscale()'],
+    [aMark, 'watermark("https://example.org/a b\\".png" at 1,2 0.5)'],
+    [{ op: 'resizeCropAuto', width: 20, height: 10 }, 'resizeCropAuto(20x10)'],
     [{ op: 'pad', width: 20, height: 10, gravity: 'north', background: '#ff000080' }, 'pad(20x10 north #ff000080)'],
   ])('%j is printed as %s', (step, text) => {
     expect(printStep(step)).toBe(text)

@@ -6,15 +6,17 @@ import { grayscale } from './grayscale.ts'
 import type { Operation } from './operation.ts'
 import { pad } from './pad.ts'
 import { resize } from './resize.ts'
+import { resizeCropAuto } from './resize-crop-auto.ts'
 import { rotate } from './rotate.ts'
+import { watermark } from './watermark.ts'
 
-export { type Frame, type Operation, places } from './operation.ts'
+export { type Frame, type Operation, type Overlay, type Overlays, places } from './operation.ts'
 
 /** What a derivative can be saved as, in the order of preference when nothing else decides. */
 export const formats = ['jpeg', 'png', 'webp', 'avif', 'tiff', 'gif'] as const
 export type Format = (typeof formats)[number]
 
-const all = { blur, crop, extract, grayscale, pad, resize, rotate }
+const all = { blur, crop, extract, grayscale, pad, resize, resizeCropAuto, rotate, watermark }
 type ArgsOf<O> = O extends Operation<infer Args> ? Args : never
 type ArgsByName = { [N in keyof typeof all]: ArgsOf<(typeof all)[N]> }
 
@@ -30,6 +32,23 @@ export const stepSchema = z.discriminatedUnion('op', namedSchemas()) as unknown 
 /** Canonical text: equal for steps that have the same effect, different for all others. */
 export function printStep(step: Step): string {
   return `${step.op}(${operationOf(step).print(step)})`
+}
+
+export type OperationDescription = {
+  name: string
+  description: string /** As {@link printStep} says it. */
+  example: string
+}
+
+/** Every operation, for the reference, by name. */
+export function describeOperations(): OperationDescription[] {
+  return Object.entries(operations)
+    .map(([name, { description, example }]) => ({
+      name,
+      description,
+      example: printStep({ op: name, ...example } as Step),
+    }))
+    .toSorted((one, other) => (one.name < other.name ? -1 : 1))
 }
 
 /** The operation of a step, which takes that step as its arguments. */

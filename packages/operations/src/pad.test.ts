@@ -15,7 +15,7 @@ const half = sharp({ create: { width: 20, height: 10, channels: 4, background: '
 /** The pixels of 40 x 40 after padding, read at places. */
 async function padded(original: Buffer, gravity: Gravity, background: string) {
   const args = { width: 40, height: 40, gravity, background }
-  const image = operations.pad.apply(sharp(original), args, { width: 20, height: 10, pages: 1 })
+  const image = operations.pad.apply(sharp(original), args, { width: 20, height: 10, pages: 1 }, new Map())
   const { data, info } = await image.raw().toBuffer({ resolveWithObject: true })
   const at = (x: number, y: number) => [
     ...data.subarray((y * info.width + x) * info.channels).subarray(0, info.channels),

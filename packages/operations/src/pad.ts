@@ -14,10 +14,13 @@ type Args = z.infer<typeof schema>
 
 /** Scales to the largest size inside width x height, enlarging if need be, and fills up to exactly that. */
 export const pad: Operation<Args> = {
+  description: 'Scales to fit inside both sizes and fills up the rest with a colour.',
+  example: { width: 300, height: 200, gravity: 'center', background: '#ffffffff' },
   schema,
   places: [places.scale],
   print: ({ width, height, gravity, background }) => `${width}x${height} ${gravity} ${background}`,
   resize: (frame, { width, height }) => ({ ...frame, width, height }),
+  transparent: ({ background }) => !background.endsWith('ff'),
   apply(image, { width, height, gravity, background }, frame) {
     if (width === frame.width && height === frame.height) return image
     return image.resize(width, height, { fit: 'contain', position: gravity, background })

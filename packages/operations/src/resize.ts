@@ -22,6 +22,9 @@ const schema = z.strictObject({
 type Args = z.infer<typeof schema>
 
 export const resize: Operation<Args> = {
+  description:
+    'Changes the size: `stretch` to both sizes, `inside` them, `cover` them, or `keep` the ratio by one of them, as mort chooses. One size keeps the ratio. Without `enlarge` nothing grows.',
+  example: { width: 300, height: 200, fit: 'inside', enlarge: true },
   schema,
   places: [places.scale],
   print({ width, height, fit, enlarge }) {
