@@ -10,6 +10,8 @@ const rows: [RegExp, ErrorCode][] = [
   [/^Expected |save_buffer|not supported for multi-page/, 'internal'],
 ]
 
+const overlayCodes: Partial<Record<ErrorCode, ErrorCode>> = { limit_exceeded: 'invalid_request' }
+
 /** Anything that sharp threw, with a code. The message is for the log. */
 export function toRenderError(error: unknown): MortiseError {
   if (error instanceof MortiseError) return error
@@ -19,4 +21,11 @@ export function toRenderError(error: unknown): MortiseError {
   if (error.constructor !== Error) return new MortiseError('internal', message, { cause: error })
   const code = rows.find(([pattern]) => pattern.test(error.message))?.[1] ?? 'undecodable'
   return new MortiseError(code, message, { cause: error })
+}
+
+/** The same for an image that is laid over others: what is wrong with it is wrong with the request. */
+export function toOverlayError(error: unknown): MortiseError {
+  const { code, message, cause } = toRenderError(error)
+  const blamed = overlayCodes[code]
+  return new MortiseError(blamed ?? code, `watermark: ${message}`, { cause })
 }

@@ -14,8 +14,9 @@ import {
 } from '../../../test/fixtures/images.ts'
 import { readHeader } from './header.ts'
 import { readJpegHeader } from './jpeg-header.ts'
+import { readDrawing } from './svg/drawing.ts'
 
-const header = (bytes: Uint8Array) => readHeader(bytes, 100_000_000)
+const header = (bytes: Uint8Array) => readHeader(bytes, 100_000_000, async svg => readDrawing(svg))
 
 describe('the header', () => {
   it.each<[string, () => Original | Promise<Original>, object]>([

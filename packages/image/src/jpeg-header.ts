@@ -56,8 +56,8 @@ function readFrame(
   const [height, width, bands] = [view.getUint16(start + 1), view.getUint16(start + 3), view.getUint8(start + 5)]
   if (width === 0 || height === 0 || (bands !== 1 && bands !== 3) || length !== 6 + 3 * bands) return null
   const progressive = marker === progressiveFrame
-  const still = { frames: 1, delay: [], loop: 0 }
-  return { format: 'jpeg', width, height, orientation, bands, depth: 1, cmyk: false, profile, progressive, ...still }
+  const plain = { alpha: false, depth: 1, cmyk: false, frames: 1, delay: [], loop: 0 }
+  return { format: 'jpeg', width, height, orientation, bands, profile, progressive, ...plain }
 }
 
 /** The orientation of the first directory: 1 when it has none, `null` when it is not as EXIF says. (EXIF 2.3, 4.6) */

@@ -1,6 +1,9 @@
 import { MortiseError } from '@mortise/errors'
-import { type Format, type Frame, operationOf, type Step } from '@mortise/operations'
+import { type Format, type Frame, operationOf, places, type Step } from '@mortise/operations'
+import { decoding, encoding, lines } from './bytes.ts'
+import { toOverlayError } from './errors.ts'
 import type { Header } from './header.ts'
+import type { KnownOverlay } from './headers.ts'
 import type { ImageLimits } from './types.ts'
 import type { Work } from './work.ts'
 
@@ -16,9 +19,15 @@ const formatSide: Record<Format, number> = {
 
 /**
  * Refuses what is too large before pixels are decoded, and returns how many bytes the rest will take at most, by
- * estimate. Throws `limit_exceeded`, and `invalid_request` for a step that this image does not allow.
+ * estimate. Throws `limit_exceeded`, and `invalid_request` for a step that this image does not allow and for an overlay
+ * that is too large.
  */
-export function checkLimits({ header, pipelines, output, frame }: Work, size: number, limits: ImageLimits): number {
+export function checkLimits(
+  { header, pipelines, output, frame, opaque }: Work,
+  size: number,
+  overlays: KnownOverlay[],
+  limits: ImageLimits,
+): number {
   const within = atMost('the original', limits.inputPixels)
   within(frame)
   let last = frame
@@ -35,16 +44,17 @@ export function checkLimits({ header, pipelines, output, frame }: Work, size: nu
     if (pipelines.length > 1) largest = Math.max(largest, pixels(last))
   }
   checkDerivative(last, output.format, limits)
+  const start = decoded(header, frame, pipelines[0].steps)
+  checkDrawing(header, start.pixels, limits)
 
   // Pixels are handed from one pipeline to the next in one piece, and are there twice while they are.
-  const memory =
-    size + decoded(header, frame, pipelines[0].steps) + 2 * 4 * largest + encoding(output.format) * pixels(last)
+  const between = 2 * 4 * largest
+  const written = encoding(output.format, opaque) * pixels(last) + lines * last.width
+  const laid = overlays.reduce((sum, overlay) => sum + checkOverlay(overlay, limits), 0)
+  const memory = size + start.bytes + between + written + laid
   if (memory > limits.memory) throw new MortiseError('limit_exceeded', `about ${memory} bytes of memory are needed`)
   return memory
 }
-
-// Bytes for each pixel that is written. The encoder of AVIF has several pictures of its own in hand.
-const encoding = (format: Format) => (format === 'avif' ? 32 : 4)
 
 const pixels = ({ width, height, pages }: Frame) => width * height * pages
 
@@ -63,18 +73,49 @@ function checkDerivative(frame: Frame, format: Format, limits: ImageLimits) {
   throw new MortiseError('limit_exceeded', `${print(frame)}: no side of a ${format} may be over ${side} px`)
 }
 
-function decoded(header: Header, frame: Frame, steps: Step[]): number {
-  const full = pixels(frame) * header.bands * header.depth
-  const shrink = shrinkOnLoad(header.format, frame, steps[0])
-  // All coefficients of a progressive JPEG are in memory, two bytes each, however small its pixels become.
-  const coefficients = header.format === 'jpeg' && header.progressive ? 2 * full : 0
-  return Math.ceil(full / shrink ** 2) + coefficients
+// Nothing interrupts the drawing of an SVG, and a pool that has waited for twice the time gives its process up.
+function checkDrawing({ drawing }: Header, area: number, { renderSeconds }: ImageLimits) {
+  if (!drawing) return
+  const ms = drawing.once + drawing.perMegapixel * (area / 1e6)
+  if (ms > renderSeconds * 1500) {
+    throw new MortiseError('limit_exceeded', `an SVG that may take ${Math.round(ms / 1000)} s to draw`)
+  }
 }
 
+/** Returns the bytes that an overlay takes: its file, decoded, all of it as it is laid over, and the part that shows. */
+function checkOverlay({ bytes, header }: KnownOverlay, limits: ImageLimits): number {
+  const frame = { width: header.width, height: header.height, pages: 1 }
+  try {
+    atMost('an overlay', limits.inputPixels)(frame)
+    const { bytes: first, pixels: area } = decoded(header, frame, [])
+    checkDrawing(header, area, limits)
+    return bytes.byteLength + first + 2 * 4 * pixels(frame)
+  } catch (error) {
+    throw toOverlayError(error)
+  }
+}
+
+/** What the pixels of an original take, and how many of them there are when an SVG is drawn. */
+function decoded(header: Header, frame: Frame, steps: Step[]): { bytes: number; pixels: number } {
+  const [first] = steps
+  const scaled = first && startsWithScale(first) ? operationOf(first).scaled?.(frame, first) : undefined
+  if (header.drawing) {
+    // It is drawn in the size that is asked for, with its layers one over the other.
+    const area = Math.max(pixels(frame), pixels(scaled ?? frame))
+    return { bytes: area * 4 * (1 + header.drawing.layers), pixels: area }
+  }
+  const full = pixels(frame) * decoding(header)
+  const shrink = scaled ? shrinkOnLoad(header.format, frame, scaled) : 1
+  // All coefficients of a progressive JPEG are in memory, two bytes each, however small its pixels become.
+  const coefficients = header.format === 'jpeg' && header.progressive ? 2 * pixels(frame) * header.bands : 0
+  const bytes = full / shrink ** 2 + (lines * frame.width) / shrink + coefficients
+  return { bytes: Math.ceil(bytes), pixels: pixels(frame) }
+}
+
+const startsWithScale = (step: Step) => operationOf(step).places.includes(places.scale)
+
 /** By how much sharp lets the decoder divide both sides; only a change of size in the first place allows it. */
-function shrinkOnLoad(format: Header['format'], frame: Frame, first: Step | undefined): number {
-  const scaled = first && operationOf(first).scaled?.(frame, first)
-  if (!scaled) return 1
+function shrinkOnLoad(format: Header['format'], frame: Frame, scaled: Frame): number {
   const shrink = Math.min(frame.width / scaled.width, frame.height / scaled.height)
   if (format === 'webp') return Math.max(1, shrink)
   if (format !== 'jpeg') return 1

@@ -1,19 +1,20 @@
-import { fromFailure, MortiseError } from '@mortise/errors'
+import { MortiseError } from '@mortise/errors'
 import { createBudget } from './budget.ts'
-import { type Header, readHeader } from './header.ts'
-import { readJpegHeader } from './jpeg-header.ts'
+import { createGuard } from './guard.ts'
+import { createHeaders, type KnownOverlay } from './headers.ts'
 import { checkLimits } from './limits.ts'
 import type { Task } from './thread.ts'
 import { createThreads } from './threads.ts'
 import type { ImageLimits, ImagePool, Rendered, RenderRequest } from './types.ts'
-import { untilAborted } from './until-aborted.ts'
 import { limitLoaders, prepareVips } from './vips.ts'
-import { planWork } from './work.ts'
+import { planWork, type Work } from './work.ts'
 
 export type ImagePoolOptions = {
   /** Renders at one time. */
   threads: number
   limits: ImageLimits
+  /** `refuse`: SVG is `invalid_request`, as an original and as an overlay. Default: allow. */
+  svg?: 'allow' | 'refuse'
   /**
    * Called once, when a render has not ended within `hardLimitSeconds`. Only the end of the process ends its native
    * work; until then the pool refuses everything with `overloaded`.
@@ -24,30 +25,33 @@ export type ImagePoolOptions = {
 }
 
 /** Starts the threads. From here on this process reads images from memory only, and only of the formats served. */
-export function createImagePool({ threads, limits, onStuck, hardLimitSeconds }: ImagePoolOptions): ImagePool {
+export function createImagePool({ threads, limits, svg, onStuck, hardLimitSeconds }: ImagePoolOptions): ImagePool {
   limitLoaders()
   prepareVips()
   const pool = createThreads(threads)
   const slots = createBudget(threads)
   const memory = createBudget(limits.memory)
   const hardLimit = (hardLimitSeconds ?? limits.renderSeconds * 2 + 5) * 1000
-  const running = new Set<Promise<void>>()
-  const stuck = new AbortController()
+  const guard = createGuard(hardLimit, () => {
+    refuse(new MortiseError('overloaded', 'a render does not end; this process has to'))
+    onStuck?.()
+  })
+  const look = svg === 'refuse' ? refuseSvg : pool.look
+  const headers = createHeaders({ inputPixels: limits.inputPixels, look, guard, takeSlot })
   let refusal: MortiseError | null = null
   let closed: Promise<boolean> | null = null
 
-  async function render({ bytes, passes, output, signal }: RenderRequest): Promise<Rendered> {
+  async function render({ bytes, passes, output, overlays: files, signal }: RenderRequest): Promise<Rendered> {
     signal.throwIfAborted()
     if (refusal) throw refusal
-    const header = readJpegHeader(bytes) ?? (await askForHeader(bytes, signal))
-    const work = planWork(header, passes, output)
-    const needed = checkLimits(work, bytes.byteLength, limits)
+    const work = planWork(await headers.read(bytes, signal), passes, output)
+    const overlays = await headers.readOverlays(passes, files, signal)
+    const needed = checkLimits(work, bytes.byteLength, overlays, limits)
     const returnMemory = await memory.take(needed, signal)
     try {
       const returnSlot = await takeSlot(signal)
       const abandoned = new Int32Array(new SharedArrayBuffer(4))
-      const task = { bytes, work, inputPixels: limits.inputPixels, seconds: limits.renderSeconds, abandoned }
-      return guard(run(task), signal, {
+      return guard.watch(pool.render(taskOf(bytes, work, overlays, abandoned)), signal, {
         leave: () => Atomics.store(abandoned, 0, 1),
         giveBack() {
           returnSlot()
@@ -60,10 +64,11 @@ export function createImagePool({ threads, limits, onStuck, hardLimitSeconds }: 
     }
   }
 
-  // Some formats are parsed whole to be asked their size, which nothing interrupts: that counts as a render.
-  async function askForHeader(bytes: Uint8Array, signal: AbortSignal): Promise<Header> {
-    const giveBack = await takeSlot(signal)
-    return guard(readHeader(bytes, limits.inputPixels), signal, { leave() {}, giveBack })
+  function taskOf(bytes: Task['bytes'], work: Work, overlays: KnownOverlay[], abandoned: Task['abandoned']): Task {
+    // Overlays belong to several renders, so a thread gets copies; they were counted.
+    const copies = overlays.map(overlay => ({ ...overlay, bytes: new Uint8Array(overlay.bytes) }))
+    const { inputPixels, renderSeconds: seconds } = limits
+    return { bytes, work, overlays: copies, inputPixels, seconds, abandoned }
   }
 
   async function takeSlot(signal: AbortSignal): Promise<() => void> {
@@ -74,44 +79,6 @@ export function createImagePool({ threads, limits, onStuck, hardLimitSeconds }: 
     throw refusal
   }
 
-  async function run(task: Task): Promise<Rendered> {
-    const reply = await pool.run(task).catch(cause => {
-      throw new MortiseError('internal', 'the thread of this render ended', { cause })
-    })
-    if (!reply.ok) throw fromFailure(reply.failure)
-    return reply.rendered
-  }
-
-  // Whoever asked may leave; what was taken is given back when the native work has ended, because it goes on.
-  function guard<T>(native: Promise<T>, signal: AbortSignal, ends: { leave(): void; giveBack(): void }): Promise<T> {
-    const { promise, resolve, reject } = Promise.withResolvers<T>()
-    const leave = () => {
-      ends.leave()
-      reject(signal.reason)
-    }
-    const timer = setTimeout(() => {
-      reject(new MortiseError('timed_out', `not rendered within ${hardLimit / 1000} s`))
-      getStuck()
-    }, hardLimit)
-    signal.addEventListener('abort', leave, { once: true })
-    if (signal.aborted) leave()
-    const ended = native.then(resolve, reject).finally(() => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', leave)
-      running.delete(ended)
-      ends.giveBack()
-    })
-    running.add(ended)
-    return promise
-  }
-
-  function getStuck() {
-    if (stuck.signal.aborted) return
-    refuse(new MortiseError('overloaded', 'a render does not end; this process has to'))
-    stuck.abort()
-    onStuck?.()
-  }
-
   function refuse(reason: MortiseError) {
     refusal = reason
     memory.close(reason)
@@ -120,11 +87,7 @@ export function createImagePool({ threads, limits, onStuck, hardLimitSeconds }: 
 
   async function closeOnce(graceMs: number) {
     refuse(new MortiseError('overloaded', 'the image pool is closing'))
-    const patience = AbortSignal.any([stuck.signal, AbortSignal.timeout(graceMs)])
-    const settled = await untilAborted(Promise.all(running), patience).then(
-      () => true,
-      () => false,
-    )
+    const settled = await guard.settle(graceMs)
     const gone = pool.destroy()
     // To end a thread is to wait for its native work.
     if (settled) await gone
@@ -147,3 +110,5 @@ export function createImagePool({ threads, limits, onStuck, hardLimitSeconds }: 
     [Symbol.asyncDispose]: async () => void (await close()),
   }
 }
+
+const refuseSvg = () => Promise.reject(new MortiseError('invalid_request', 'svg originals are switched off'))

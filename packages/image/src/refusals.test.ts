@@ -1,5 +1,6 @@
+import { gzipSync } from 'node:zlib'
 import type { Format, Step } from '@mortise/operations'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import {
   animation,
   bombGif,
@@ -14,6 +15,8 @@ import {
 } from '../../../test/fixtures/images.ts'
 import { blur, extract, limits, renderWith, resize, rotate, type Wish } from '../../../test/fixtures/renders.ts'
 import { createImagePool } from './image.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
 
 const pool = createImagePool({ threads: 2, limits })
 afterAll(async () => {
@@ -61,6 +64,43 @@ describe('a request is invalid', () => {
     expect(await refusal(await quadrants(100, 50, 6), [extract(0, 0, 100, 50)])).toBe('made')
     expect(await refusal(await quadrants(100, 50, 6), [extract(0, 0, 50, 100)])).toBe('invalid_request')
   })
+})
+
+describe('an SVG', () => {
+  const gzipped = (original: Uint8Array) => new Uint8Array(gzipSync(original))
+  const blurs = '<rect style="filter:blur(9px)"/>'
+
+  it.each<[string, () => Original, string]>([
+    ['with white space before it is drawn', () => spaced(svg(10, 10)), 'made'],
+    ['is refused when it is compressed', () => gzipped(svg(10, 10)), 'undecodable'],
+    ['is refused behind a lot of white space', () => spaced(svg(10, 10), 900), 'undecodable'],
+    [
+      'is refused with a picture in it',
+      () => svg(10, 10, '<image href="data:image/png;base64,AA=="/>'),
+      'invalid_request',
+    ],
+    ['is refused when it has too much text', () => svg(10, 10, `<!--${' '.repeat(600_000)}-->`), 'limit_exceeded'],
+    ['is refused when it takes too long', () => svg(1000, 1000, blurs.repeat(999)), 'limit_exceeded'],
+    ['is drawn when it is small enough not to', () => svg(10, 10, blurs.repeat(9)), 'made'],
+  ])('%s', async (_name, original, code) => {
+    expect(await refusal(original(), [], { format: 'png' })).toBe(code)
+  })
+
+  it('is refused where it is switched off, and nothing else is', async () => {
+    const strict = createImagePool({ threads: 1, limits, svg: 'refuse' })
+    const made = (original: Uint8Array) => renderWith(strict, original, [], { format: 'png' })
+    await expect(made(svg(10, 10))).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: 'svg originals are switched off',
+    })
+    await expect(made(await photoPng(10, 10))).resolves.toMatchObject({ width: 10 })
+    await expect(made(new TextEncoder().encode('no image'))).rejects.toMatchObject({ code: 'undecodable' })
+    await strict.close()
+  })
+
+  function spaced(original: Original, count = 3): Original {
+    return new Uint8Array(Buffer.concat([Buffer.from(' '.repeat(count)), original]))
+  }
 })
 
 describe('a limit refuses', () => {

@@ -31,6 +31,7 @@ import { distance } from '../../../test/golden/distance.ts'
 import { readHeader } from './header.ts'
 import { createImagePool } from './image.ts'
 import { render as renderHere } from './render.ts'
+import { readDrawing } from './svg/drawing.ts'
 import { planWork } from './work.ts'
 
 const pool = createImagePool({ threads: 2, limits })
@@ -329,10 +330,10 @@ describe('a render', () => {
       if (asked === 2) throw new Error('gone')
       return 10
     }
-    const header = await readHeader(await photo(60, 40), limits.inputPixels)
+    const header = await readHeader(await photo(60, 40), limits.inputPixels, async svg => readDrawing(svg))
     const work = planWork(header, [[crop(30, 30), crop(20, 20), crop(10, 10)]], anOutput)
     const bounds = { inputPixels: limits.inputPixels, seconds }
-    await expect(renderHere(await photo(60, 40), work, bounds)).rejects.toThrow('gone')
+    await expect(renderHere(await photo(60, 40), { work, bounds, overlays: new Map() })).rejects.toThrow('gone')
     expect(asked).toBe(2)
   })
 })

@@ -1,21 +1,25 @@
 import { createHash } from 'node:crypto'
-import { type Frame, operationOf, type Step } from '@mortise/operations'
+import { type Frame, type Overlays, operationOf, type Step } from '@mortise/operations'
 import type { Sharp } from 'sharp'
 import { contentTypes, encode } from './encode.ts'
 import { type Bounds, handOver, handOverEach, open, type Source } from './source.ts'
 import type { Rendered } from './types.ts'
 import type { Pipeline, Work } from './work.ts'
 
+/** What is to be done, with what it needs besides the original. */
+export type Job = { work: Work; overlays: Overlays; bounds: Bounds }
+
 /** The bytes of an original to those of its derivative. Throws what sharp throws. */
-export async function render(original: Uint8Array, work: Work, bounds: Bounds): Promise<Rendered> {
+export async function render(original: Uint8Array, job: Job): Promise<Rendered> {
+  const { work } = job
   let source: Source = { kind: 'original', bytes: original }
   let frame = work.frame
   for (const pipeline of work.pipelines.slice(0, -1)) {
-    source = await hand(source, pipeline, work, frame, bounds)
+    source = await hand(source, pipeline, job, frame)
     frame = after(frame, pipeline.steps)
   }
   const last = work.pipelines.at(-1) ?? work.pipelines[0]
-  const image = run(source, last.steps, work, frame, bounds)
+  const image = run(source, last.steps, job, frame)
   const { data, info } = await encode(image, work, after(frame, last.steps)).toUint8Array()
   return {
     bytes: data as Uint8Array<ArrayBuffer>,
@@ -27,24 +31,28 @@ export async function render(original: Uint8Array, work: Work, bounds: Bounds): 
 }
 
 /** One pipeline whose result another one continues. */
-async function hand(source: Source, pipeline: Pipeline, work: Work, frame: Frame, bounds: Bounds): Promise<Source> {
-  if (!pipeline.eachFrame) return handOver(run(source, pipeline.steps, work, frame, bounds), work, frame.pages)
-  const roll =
-    source.kind === 'pixels' ? source : await handOver(run(source, [], work, frame, bounds), work, frame.pages)
+async function hand(source: Source, { steps, eachFrame }: Pipeline, job: Job, frame: Frame): Promise<Source> {
+  const { work, bounds } = job
+  if (!eachFrame) return handOver(run(source, steps, job, frame), work, frame.pages)
+  const roll = source.kind === 'pixels' ? source : await handOver(run(source, [], job, frame), work, frame.pages)
   const one = { ...frame, pages: 1 }
-  return handOverEach(roll, piece => apply(open(piece, 1, false, bounds), pipeline.steps, one), frame.pages)
+  return handOverEach(roll, piece => apply(open(piece, 1, false, bounds), steps, job, one), frame.pages)
 }
 
-function run(source: Source, steps: Step[], work: Work, frame: Frame, bounds: Bounds): Sharp {
+function run(source: Source, steps: Step[], job: Job, frame: Frame): Sharp {
+  const { work, bounds } = job
   const first = source.kind === 'original'
   const image = open(source, frame.pages, first && work.orient, bounds)
-  return apply(first ? colour(image, work) : coloured(image, work), steps, frame)
+  return apply(first ? colour(image, work) : coloured(image, work), steps, job, frame)
 }
 
-function apply(image: Sharp, steps: Step[], frame: Frame): Sharp {
+function apply(image: Sharp, steps: Step[], { work, overlays }: Job, frame: Frame): Sharp {
   for (const step of steps) {
-    operationOf(step).apply(image, step, frame)
-    frame = operationOf(step).resize(frame, step)
+    const operation = operationOf(step)
+    operation.apply(image, step, frame, overlays)
+    // Whatever is laid over, sharp adds alpha for it.
+    if (operation.overlay && work.opaque) image.removeAlpha()
+    frame = operation.resize(frame, step)
   }
   return image
 }

@@ -1,7 +1,9 @@
 import { type Failure, MortiseError, toFailure } from '@mortise/errors'
 import { move, transferableSymbol, valueSymbol } from 'piscina'
 import { toRenderError } from './errors.ts'
+import { decodeOverlays, type OverlayFile } from './overlay.ts'
 import { render } from './render.ts'
+import { type Drawing, readDrawing } from './svg/drawing.ts'
 import type { Rendered } from './types.ts'
 import { prepareVips } from './vips.ts'
 import type { Work } from './work.ts'
@@ -10,6 +12,7 @@ import type { Work } from './work.ts'
 export type Task = {
   bytes: Uint8Array<ArrayBuffer>
   work: Work
+  overlays: OverlayFile[]
   inputPixels: number
   /** Whole seconds for all pipelines together. */
   seconds: number
@@ -17,12 +20,19 @@ export type Task = {
   abandoned: Int32Array<SharedArrayBuffer>
 }
 
-/** Errors lose their code on the way between threads, so a render always answers. */
-export type Reply = { ok: true; rendered: Rendered } | { ok: false; failure: Failure }
+/** Errors lose their code on the way between threads, so whatever is asked is always answered. */
+export type Reply<T> = { ok: true; value: T } | { ok: false; failure: Failure }
 
 prepareVips()
 
-export default async function answer({ bytes, work, inputPixels, seconds, abandoned }: Task): Promise<Reply> {
+export default async function answer({
+  bytes,
+  work,
+  overlays,
+  inputPixels,
+  seconds,
+  abandoned,
+}: Task): Promise<Reply<Rendered>> {
   const start = performance.now()
   const secondsLeft = () => {
     if (Atomics.load(abandoned, 0) !== 0) throw new MortiseError('cancelled', 'nobody waits for this render')
@@ -31,14 +41,26 @@ export default async function answer({ bytes, work, inputPixels, seconds, abando
     return left
   }
   try {
-    return moved({ ok: true, rendered: await render(bytes, work, { inputPixels, seconds: secondsLeft }) })
+    const bounds = { inputPixels, seconds: secondsLeft }
+    const job = { work, bounds, overlays: await decodeOverlays(overlays, bounds) }
+    return moved(await render(bytes, job))
+  } catch (error) {
+    return { ok: false, failure: toFailure(toRenderError(error)) }
+  }
+}
+
+/** Looks through an SVG, which takes long enough for a large one to be better done here. */
+export function look(bytes: Uint8Array): Reply<Drawing> {
+  try {
+    return { ok: true, value: readDrawing(bytes) }
   } catch (error) {
     return { ok: false, failure: toFailure(toRenderError(error)) }
   }
 }
 
 // Piscina takes such an object apart and sends the value, with the bytes moved instead of copied.
-function moved(reply: Reply & { ok: true }): Reply {
-  const transferable = { [transferableSymbol]: [reply.rendered.bytes.buffer], [valueSymbol]: reply }
-  return move(transferable as never) as unknown as Reply
+function moved(rendered: Rendered): Reply<Rendered> {
+  const reply: Reply<Rendered> = { ok: true, value: rendered }
+  const transferable = { [transferableSymbol]: [rendered.bytes.buffer], [valueSymbol]: reply }
+  return move(transferable as never) as unknown as Reply<Rendered>
 }

@@ -1,19 +1,24 @@
 import type { Worker } from 'node:worker_threads'
+import { fromFailure, MortiseError } from '@mortise/errors'
 import { Piscina } from 'piscina'
+import type { Drawing } from './svg/drawing.ts'
 import type { Reply, Task } from './thread.ts'
+import type { Rendered } from './types.ts'
 
 export type Threads = {
   /**
-   * Moves the bytes of the task to a free thread. Rejects only when the thread ended before it replied, and not before
-   * its native work did.
+   * Moves the bytes of the task and of its overlays to a free thread. Throws what the render throws, and `internal` when
+   * the thread ended before it replied; then not before its native work did.
    */
-  run(task: Task): Promise<Reply>
+  render(task: Task): Promise<Rendered>
+  /** Looks through a copy of an SVG. Throws as {@link readDrawing} and {@link Threads.render} do. */
+  look(bytes: Uint8Array): Promise<Drawing>
   destroy(): Promise<void>
 }
 
-/** `count` threads that stay until they are destroyed. Never runs more tasks at one time than that. */
+/** `count` threads that stay until they are destroyed. Its owner never asks for more at one time than that. */
 export function createThreads(count: number): Threads {
-  const piscina = new Piscina<Task, Reply>({
+  const piscina = new Piscina<Task | Uint8Array, Reply<Rendered | Drawing>>({
     filename: new URL('./thread.ts', import.meta.url).href,
     minThreads: count,
     maxThreads: count,
@@ -40,18 +45,28 @@ export function createThreads(count: number): Threads {
     }
   }
 
-  async function run(task: Task): Promise<Reply> {
+  async function run<T extends Rendered | Drawing>(task: Task | Uint8Array, options: RunOptions): Promise<T> {
     watchExits()
-    try {
-      // No signal: Piscina would end the thread, start another one, and leave the native work of the first running.
-      return await piscina.run(task, { transferList: [task.bytes.buffer] })
-    } catch (error) {
+    const reply = await piscina.run(task, options).catch(async cause => {
       // A thread that Piscina gave up exits when its native work has ended; sharp's own counters never come down again.
       const alive = new Set(piscina.threads)
       await Promise.all([...exits].filter(([worker]) => !alive.has(worker)).map(([, exit]) => exit))
-      throw error
-    }
+      throw new MortiseError('internal', 'the thread of this render ended', { cause })
+    })
+    if (!reply.ok) throw fromFailure(reply.failure)
+    // What is asked decides what is answered.
+    return reply.value as T
   }
 
-  return { run, destroy: () => piscina.destroy() }
+  // No signal: Piscina would end the thread, start another one, and leave the native work of the first running.
+  return {
+    render: task => run(task, { transferList: [task, ...task.overlays].map(({ bytes }) => bytes.buffer) }),
+    look(bytes) {
+      const copy = new Uint8Array(bytes)
+      return run(copy, { name: 'look', transferList: [copy.buffer] })
+    },
+    destroy: () => piscina.destroy(),
+  }
 }
+
+type RunOptions = { name?: string; transferList: ArrayBuffer[] }

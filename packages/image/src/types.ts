@@ -5,6 +5,11 @@ export type RenderRequest = {
   bytes: Uint8Array<ArrayBuffer>
   passes: Pass[]
   output: Output
+  /**
+   * The files of the images that steps lay over this one, by the name in the step. They stay whole, so that several
+   * renders can share one. One that is missing is a bug of the caller's: `internal`.
+   */
+  overlays?: ReadonlyMap<string, Uint8Array>
   /** Aborted: a render that has not started is dropped; one that has is ended at the next step. */
   signal: AbortSignal
 }
@@ -37,8 +42,9 @@ export type ImageLimits = {
 
 export type ImagePool = AsyncDisposable & {
   /**
-   * Throws `undecodable`, `invalid_request` (a step that this image does not allow), `limit_exceeded`, `timed_out`,
-   * `overloaded` when the pool is closing or stuck, or `signal.reason`. Waits for a free thread and for its share of memory; the caller bounds how many wait.
+   * Throws `undecodable`, `invalid_request` (a step that this image does not allow, an overlay that is too large),
+   * `limit_exceeded`, `timed_out`, `overloaded` when the pool is closing or stuck, or `signal.reason`. Waits for a free
+   * thread and for its share of memory; the caller bounds how many wait.
    */
   render(request: RenderRequest): Promise<Rendered>
   stats(): ImageStats

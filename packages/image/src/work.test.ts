@@ -1,8 +1,17 @@
 import type { Step } from '@mortise/operations'
 import { describe, expect, it } from 'vitest'
-import { anOutput, blur, crop, extract, grayscale, limits, resize, rotate } from '../../../test/fixtures/renders.ts'
+import {
+  anOutput,
+  blur,
+  crop,
+  extract,
+  grayscale,
+  resize,
+  resizeCropAuto,
+  rotate,
+  watermark,
+} from '../../../test/fixtures/renders.ts'
 import type { Header } from './header.ts'
-import { checkLimits } from './limits.ts'
 import { planWork } from './work.ts'
 
 const jpeg: Header = {
@@ -12,6 +21,7 @@ const jpeg: Header = {
   orientation: 1,
   frames: 1,
   bands: 3,
+  alpha: false,
   depth: 1,
   cmyk: false,
   profile: false,
@@ -20,6 +30,8 @@ const jpeg: Header = {
   loop: 0,
 }
 const gif: Header = { ...jpeg, format: 'gif', width: 100, height: 50, bands: 4, frames: 3 }
+
+const mark = watermark('https://example.org/mark.png')
 
 /** The operations of each pipeline; a starred one runs on every frame by itself. */
 const pipelines = (header: Header, ...passes: Step[][]) =>
@@ -46,6 +58,19 @@ describe('the pipelines of a chain', () => {
     ['blur before a change of size', [[blur(1), resize(9)]], ['blur', 'resize']],
     ['a turn after a cut', [[extract(0, 0, 5, 5), rotate(90)]], ['extract', 'rotate']],
     ['two turns', [[rotate(90)], [rotate(90)]], ['rotate', 'rotate']],
+    [
+      'everything with a watermark',
+      [[rotate(90), resize(5), blur(1), mark, grayscale]],
+      ['rotate resize blur watermark grayscale'],
+    ],
+    ['a watermark before a blur', [[mark, blur(1)]], ['watermark', 'blur']],
+    ['a watermark in colour after grey', [[grayscale], [mark]], ['grayscale', 'watermark']],
+    ['two watermarks', [[mark], [mark]], ['watermark', 'watermark']],
+    ['a cut and a change of size at once', [[rotate(90), resizeCropAuto(5, 5)]], ['rotate resizeCropAuto']],
+    ['both at once and a cut', [[resizeCropAuto(5, 5), extract(0, 0, 2, 2)]], ['resizeCropAuto extract']],
+    ['both at once and a change of size', [[resizeCropAuto(5, 5)], [resize(2)]], ['resizeCropAuto', 'resize']],
+    ['both at once after a cut', [[extract(0, 0, 9, 9), resizeCropAuto(5, 5)]], ['extract', 'resizeCropAuto']],
+    ['both at once at the end of a set', [[blur(1), mark, resizeCropAuto(5, 5)]], ['blur watermark', 'resizeCropAuto']],
     ['grey before blur', [[grayscale, blur(1)]], ['grayscale', 'blur']],
   ])('of %s', (_name, passes, expected) => {
     expect(pipelines(jpeg, ...passes)).toEqual(expected)
@@ -55,6 +80,7 @@ describe('the pipelines of a chain', () => {
     ['a turn', [rotate(90)], ['', '*rotate', '']],
     ['a turn between others', [resize(9), rotate(90), blur(1)], ['resize', '*rotate', 'blur']],
     ['two turns', [rotate(90), rotate(90)], ['', '*rotate', '*rotate', '']],
+    ['a watermark', [resize(9), mark, grayscale], ['resize', '*watermark', 'grayscale']],
     ['no turn', [resize(9), blur(1)], ['resize blur']],
   ])('of %s in an animation', (_name, steps, expected) => {
     expect(pipelines(gif, steps)).toEqual(expected)
@@ -79,44 +105,28 @@ describe('the frame that arrives at the first step', () => {
     expect(planWork({ ...gif, orientation: 6 }, [], anOutput).frame.pages).toBe(1)
     expect(planWork({ ...jpeg, format: 'tiff', frames: 9 }, [], { ...anOutput, format: 'gif' }).frame.pages).toBe(1)
   })
-})
 
-describe('the estimate of memory', () => {
-  const full = 4000 * 3000 * 3
-  const estimate = (header: Header, steps: Step[]) => checkLimits(planWork(header, [steps], anOutput), 1000, limits)
-  const out = (width: number, height: number) => 1000 + width * height * 4
-
-  it.each<[string, Header, Step[], number]>([
-    ['counts every pixel of a JPEG that keeps its size', jpeg, [], out(4000, 3000) + full],
-    [
-      'counts a JPEG of half the size whole, which rounding forbids to shrink',
-      jpeg,
-      [resize(2000)],
-      out(2000, 1500) + full,
-    ],
-    ['lets a JPEG shrink by 2', jpeg, [resize(1000)], out(1000, 750) + full / 4],
-    ['lets a JPEG shrink by 4', jpeg, [resize(800)], out(800, 600) + full / 4 / 4],
-    ['lets a JPEG shrink by 8', jpeg, [resize(400)], out(400, 300) + full / 64],
-    ['lets no PNG shrink', { ...jpeg, format: 'png' }, [resize(400)], out(400, 300) + full],
-    ['lets a WebP shrink to what is asked', { ...jpeg, format: 'webp' }, [resize(400)], out(400, 300) + full / 100],
-    ['counts 16 bits twice', { ...jpeg, format: 'png', depth: 2 }, [resize(400)], out(400, 300) + full * 2],
-    ['lets nothing shrink behind a turn', jpeg, [rotate(90), resize(400)], out(400, 533) + full],
-    ['lets nothing shrink behind a cut', jpeg, [extract(0, 0, 400, 300)], out(400, 300) + full],
-    [
-      'counts the coefficients of a progressive JPEG',
-      { ...jpeg, progressive: true },
-      [resize(400)],
-      out(400, 300) + full / 64 + full * 2,
-    ],
-    ['counts more for an AVIF', { ...jpeg, format: 'avif' }, [resize(400)], 1000 + 400 * 300 * 32 + full],
-    ['counts every frame', gif, [], 1000 + 100 * 50 * 3 * 8],
-    [
-      'counts what one pipeline leaves to the next twice',
-      jpeg,
-      [resize(400), crop(100, 100)],
-      out(100, 100) + full / 64 + 2 * 400 * 300 * 4,
-    ],
-  ])('%s', (_name, header, steps, bytes) => {
-    expect(estimate(header, steps)).toBe(bytes)
+  it('is the first one of an animation when the output has to be still, which is no GIF', () => {
+    const still = { ...anOutput, still: true } as const
+    expect(planWork(gif, [], { ...still, format: 'webp' }).frame.pages).toBe(1)
+    for (const format of ['gif', 'original'] as const) {
+      expect(() => planWork(gif, [], { ...still, format })).toThrow(
+        expect.objectContaining({ code: 'invalid_request' }),
+      )
+    }
   })
 })
+
+it.each<[string, Header, Step[], boolean]>([
+  ['a JPEG', jpeg, [], true],
+  ['a PNG with alpha', { ...jpeg, format: 'png', alpha: true }, [], false],
+  ['what was filled up with a colour', jpeg, [pad('#ffffffff')], true],
+  ['what was filled up with less than a colour', jpeg, [pad('#fffffffe')], false],
+  ['what has a watermark', jpeg, [mark], true],
+])('%s is opaque, or not', (_name, header, steps, opaque) => {
+  expect(planWork(header, [steps], anOutput).opaque).toBe(opaque)
+})
+
+function pad(background: string): Step {
+  return { op: 'pad', width: 9, height: 9, gravity: 'center', background }
+}

@@ -20,13 +20,17 @@ export type Work = {
   output: Omit<Output, 'format'> & { format: Format }
   /** The frame that arrives at the first step. */
   frame: Frame
+  /** Nothing in the derivative can be transparent. */
+  opaque: boolean
 }
 
-/** Throws `invalid_request` when the original's own format is asked for and cannot be written. */
+/** Throws `invalid_request` when the format, perhaps the original's own, cannot be written. */
 export function planWork(header: Header, passes: Pass[], output: Output): Work {
   const format = output.format === 'original' ? header.format : output.format
   if (format === 'svg') throw new MortiseError('invalid_request', 'svg is not written; a format has to be named')
-  const pages = moving.has(header.format) && moving.has(format) && header.orientation === 1 ? header.frames : 1
+  if (output.still && format === 'gif') throw new MortiseError('invalid_request', 'gif is not written here')
+  const moves = !output.still && moving.has(header.format) && moving.has(format) && header.orientation === 1
+  const pages = moves ? header.frames : 1
   // An explicit turn takes the place of the one that EXIF asks for, as in mort.
   const orient = !passes[0]?.some(step => step.op === 'rotate')
   const sideways = orient && header.orientation >= 5
@@ -35,7 +39,9 @@ export function planWork(header: Header, passes: Pass[], output: Output): Work {
     height: sideways ? header.width : header.height,
     pages,
   }
-  return { header, pipelines: split(passes.flat(), pages > 1), orient, output: { ...output, format }, frame }
+  const steps = passes.flat()
+  const opaque = !header.alpha && !steps.some(step => operationOf(step).transparent?.(step))
+  return { header, pipelines: split(steps, pages > 1), orient, output: { ...output, format }, frame, opaque }
 }
 
 // An animation that EXIF turns does not occur in practice; it is answered with its first frame.
@@ -46,15 +52,15 @@ function split(steps: Step[], animated: boolean): [Pipeline, ...Pipeline[]] {
   const pipelines: [Pipeline, ...Pipeline[]] = [{ steps: [], eachFrame: false }]
   let last = -1
   for (const step of steps) {
-    const { places, eachFrame } = operationOf(step)
+    const { places, until, eachFrame } = operationOf(step)
     const alone = animated && eachFrame === true
     const next = places.find(place => place > last)
     if (alone || next === undefined) {
       pipelines.push({ steps: [step], eachFrame: alone })
-      last = alone ? Number.POSITIVE_INFINITY : (places[0] ?? -1)
+      last = alone ? Number.POSITIVE_INFINITY : (until ?? places[0] ?? -1)
     } else {
       pipelines.at(-1)?.steps.push(step)
-      last = next
+      last = until ?? next
     }
   }
   if (pipelines.at(-1)?.eachFrame) pipelines.push({ steps: [], eachFrame: false })

@@ -1,0 +1,105 @@
+import { MortiseError } from '@mortise/errors'
+import { SaxesParser, type SaxesTagPlain } from 'saxes'
+import { readEntities } from './entities.ts'
+import { readStyles, type Styles } from './styles.ts'
+
+export type Element = {
+  /** Without a prefix. */
+  name: string
+  attributes: Record<string, string>
+  children: Element[]
+  /** Characters between its tags, those of its children included. */
+  text: number
+}
+
+export type Document = {
+  root: Element
+  byId: Map<string, Element[]>
+  styles: Styles
+}
+
+/** As many as the renderer's own parser allows. */
+const maxDepth = 256
+/** A reference may mean any of them. */
+const maxNamesakes = 100
+
+/**
+ * The elements of an SVG, without drawing any. Throws `undecodable` for what is no XML or no SVG, `limit_exceeded`, and
+ * `invalid_request` for what would make the renderer load something else.
+ */
+export function readSvg(bytes: Uint8Array): Document {
+  const open: Element[] = []
+  const byId = new Map<string, Element[]>()
+  let root: Element | null = null
+  let css = ''
+
+  const parser = new SaxesParser({ xmlns: false })
+  parser.on('xmldecl', ({ encoding }) => requireKnown(encoding))
+  parser.on('doctype', text => Object.assign(parser.ENTITIES, readEntities(text)))
+  parser.on('processinginstruction', ({ target, body }) => {
+    if (target === 'xml-stylesheet') forbidData(target, body)
+  })
+  parser.on('opentag', tag => {
+    if (open.length === maxDepth) throw new MortiseError('limit_exceeded', `an SVG deeper than ${maxDepth} elements`)
+    const element = elementOf(tag)
+    open.at(-1)?.children.push(element)
+    root ??= element
+    open.push(element)
+    const { id } = element.attributes
+    if (id) nameIt(element, id)
+  })
+  parser.on('closetag', () => {
+    const closed = open.pop()
+    const parent = open.at(-1)
+    if (closed && parent) parent.text += closed.text
+  })
+  function nameIt(element: Element, id: string) {
+    const namesakes = byId.get(id) ?? []
+    if (namesakes.length === maxNamesakes) throw new MortiseError('invalid_request', 'an SVG with one id everywhere')
+    byId.set(id, [...namesakes, element])
+  }
+  const take = (text: string) => {
+    const parent = open.at(-1)
+    if (parent?.name === 'style') css += text
+    else if (parent) parent.text += text.length
+  }
+  parser.on('text', take)
+  parser.on('cdata', take)
+  parse(parser, bytes)
+  // Only the compiler does not see that the handlers assign it.
+  const found = root as Element | null
+  if (found?.name !== 'svg') throw new MortiseError('undecodable', `the root is ${found?.name ?? 'missing'}, not svg`)
+  forbidData('style', css)
+  return { root: found, byId, styles: readStyles(css) }
+}
+
+function parse(parser: SaxesParser<{ xmlns: false }>, bytes: Uint8Array) {
+  try {
+    // What is not UTF-8 becomes another character here, and never a tag: every encoding that is allowed has ASCII below.
+    parser.write(new TextDecoder().decode(bytes)).close()
+  } catch (error) {
+    if (error instanceof MortiseError) throw error
+    throw new MortiseError('undecodable', `an SVG that is no XML: ${(error as Error).message.slice(0, 200)}`)
+  }
+}
+
+function requireKnown(encoding: string | undefined) {
+  if (!encoding || /^(utf-?8|us-ascii|iso-8859-\d+|windows-125\d)$/i.test(encoding)) return
+  throw new MortiseError('undecodable', `an SVG in ${encoding.slice(0, 40)}`)
+}
+
+function elementOf({ name, attributes }: SaxesTagPlain): Element {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === 'style' || withoutPrefix(key) === 'href' || value.includes('url(')) forbidData(key, value)
+  }
+  return { name: withoutPrefix(name), attributes, children: [], text: 0 }
+}
+
+const withoutPrefix = (name: string) => name.slice(name.indexOf(':') + 1)
+
+// The renderer loads no file and nothing from a network, but it does read the picture that an address itself holds.
+function forbidData(where: string, value: string): void {
+  // A URL may have white space anywhere, and means the same without.
+  if (!/data:/i.test(value.replaceAll(/[\u0000-\u0020]+/g, ''))) return
+  throw new MortiseError('invalid_request', `an SVG with data: in ${where.slice(0, 40)}`)
+}
