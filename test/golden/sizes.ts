@@ -27,7 +27,11 @@ const extract = (left: number, top: number, [width, height]: Size): Step => ({
   width,
   height,
 })
+const auto = ([width, height]: Size): Step => ({ op: 'resizeCropAuto', width, height })
 const pad = ([width, height]: Size): Step => ({ op: 'pad', width, height, gravity: 'center', background: '#ff000080' })
+
+/** The name of an overlay; whoever renders the rows brings a small one. */
+export const aMark = 'https://example.org/mark.png'
 
 /** One row for each case of mort's documentation and behaviour, and for each of ours. They change only on purpose. */
 export const sizes: SizeRow[] = [
@@ -77,6 +81,12 @@ export const sizes: SizeRow[] = [
   ['pad fills up what keeps its size', [70, 50], pad([70, 60]), [70, 60]],
   ['pad does nothing to what fits exactly', [70, 50], pad([70, 50]), [70, 50]],
 
+  ['resizeCropAuto takes its area and covers both sizes', [1000, 800], auto([300, 200]), [300, 200]],
+  ['resizeCropAuto takes the full width', [1000, 1600], auto([300, 200]), [300, 200]],
+  ['resizeCropAuto gives the very size of the image', [70, 50], auto([70, 50]), [70, 50]],
+  ['resizeCropAuto enlarges an image that is smaller on one side', [100, 800], auto([300, 200]), [300, 200]],
+  ['resizeCropAuto enlarges an image that is smaller on both sides', [100, 80], auto([300, 200]), [300, 200]],
+
   ['extract takes the area', [1000, 800], extract(10, 20, [300, 200]), [300, 200]],
   ['extract takes the whole image', [1000, 800], extract(0, 0, [1000, 800]), [1000, 800]],
   ['extract takes the full height when it is not given', [1000, 800], extract(10, 0, [300, 0]), [300, 800]],
@@ -87,5 +97,6 @@ export const sizes: SizeRow[] = [
   ['rotate by 180 degrees keeps them', [1000, 800], { op: 'rotate', angle: 180 }, [1000, 800]],
   ['rotate by 270 degrees swaps them', [1000, 800], { op: 'rotate', angle: 270 }, [800, 1000]],
   ['blur keeps the size', [70, 50], { op: 'blur', sigma: 3, minAmplitude: 0 }, [70, 50]],
+  ['watermark keeps the size', [70, 50], { op: 'watermark', image: aMark, column: 2, row: 2, opacity: 1 }, [70, 50]],
   ['grayscale keeps the size', [70, 50], { op: 'grayscale' }, [70, 50]],
 ]
