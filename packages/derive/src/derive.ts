@@ -1,7 +1,6 @@
 import { MortiseError } from '@mortise/errors'
 import type { ImagePool } from '@mortise/image'
-import type { Location, Plan } from '@mortise/plan'
-import type { Derived } from '@mortise/queue'
+import type { Derived, Location, Plan } from '@mortise/plan'
 import { isImage, type ObjectInfo, type Storage } from '@mortise/storage'
 import { isWhole, readRecord, writeRecord } from '@mortise/storage/record'
 import { createGate, type Gate, slowAfter } from './gate.ts'

@@ -1,3 +1,4 @@
+import { limitTime } from '@mortise/async'
 import { MortiseError } from '@mortise/errors'
 
 export type GateOptions = {
@@ -49,13 +50,13 @@ export function createGate({ slots, timeout, now }: GateOptions): Gate {
   return {
     async enter(storage, signal) {
       signal.throwIfAborted()
-      if (stalled(storage)) throw refusal(storage)
+      if (stalled(storage)) throw refusal(storage, 'stalled')
       if (free > 0) free--
       else await waitForTurn(queue, signal)
       // It may have become so while this one stood in line.
       if (stalled(storage)) {
         leave()
-        throw refusal(storage)
+        throw refusal(storage, 'stalled')
       }
       let held = true
       return {
@@ -70,15 +71,10 @@ export function createGate({ slots, timeout, now }: GateOptions): Gate {
       const running = calls.get(storage) ?? new Set()
       calls.set(storage, running)
       const call = { since: now() }
-      const limit = AbortSignal.timeout(running.size < half ? timeout : Math.min(slowAfter, timeout))
+      const limit = running.size < half ? timeout : Math.min(slowAfter, timeout)
       running.add(call)
       try {
-        return await run(AbortSignal.any([signal, limit]))
-      } catch (error) {
-        if (limit.aborted && !signal.aborted) {
-          throw new MortiseError('storage_unavailable', `${storage}: no answer in time`, { retryAfter: 1 })
-        }
-        throw error
+        return await limitTime(limit, signal, run, () => refusal(storage, 'no answer in time'))
       } finally {
         running.delete(call)
         if (running.size === 0) calls.delete(storage)
@@ -87,8 +83,8 @@ export function createGate({ slots, timeout, now }: GateOptions): Gate {
   }
 }
 
-function refusal(storage: string): MortiseError {
-  return new MortiseError('storage_unavailable', `${storage}: stalled`, { retryAfter: 1 })
+function refusal(storage: string, reason: string): MortiseError {
+  return new MortiseError('storage_unavailable', `${storage}: ${reason}`, { retryAfter: 1 })
 }
 
 function waitForTurn(queue: (() => void)[], signal: AbortSignal): Promise<void> {

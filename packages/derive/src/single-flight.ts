@@ -1,3 +1,5 @@
+import { untilAborted } from '@mortise/async'
+
 /** Loads what a key names once for all who want it at the same time. Rejects with what `load` throws or `signal.reason`. */
 export type SingleFlight<T> = (key: string, signal: AbortSignal) => Promise<T>
 
@@ -24,7 +26,7 @@ export function createSingleFlight<T>(load: (key: string, signal: AbortSignal) =
     const flight = flights.get(key) ?? start(key)
     flight.waiters++
     try {
-      return await unlessAborted(flight.result, signal)
+      return await untilAborted(flight.result, signal)
     } finally {
       flight.waiters--
       if (flight.waiters === 0) {
@@ -33,12 +35,4 @@ export function createSingleFlight<T>(load: (key: string, signal: AbortSignal) =
       }
     }
   }
-}
-
-function unlessAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>()
-  const leave = () => reject(signal.reason)
-  signal.addEventListener('abort', leave, { once: true })
-  result.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
-  return promise
 }

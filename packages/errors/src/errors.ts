@@ -21,6 +21,8 @@ export const errorCodes = {
   too_large: { retry: false },
   /** A byte range that lies outside the object. */
   range_not_satisfiable: { retry: false },
+  /** The object is not in the state that the request demands. */
+  precondition_failed: { retry: false },
   /** The render took down the process that ran it more than once and is set aside. */
   poisoned: { retry: false },
   /** Something that this storage kind cannot do. */
@@ -74,10 +76,15 @@ export type Failure = {
 /** Anything thrown, as data. What has no code is a bug and becomes `internal`. */
 export function toFailure(error: unknown): Failure {
   if (!(error instanceof MortiseError)) {
-    return { code: 'internal', message: error instanceof Error ? error.message : String(error) }
+    return { code: 'internal', message: messageOf(error) }
   }
   const { code, message, retryAfter } = error
   return retryAfter === undefined ? { code, message } : { code, message, retryAfter }
+}
+
+/** The facts of anything thrown, which need not be an error. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 export function fromFailure({ code, message, retryAfter }: Failure): MortiseError {

@@ -1,4 +1,4 @@
-import { MortiseError } from '@mortise/errors'
+import { MortiseError, messageOf } from '@mortise/errors'
 import { type Client, connectPatient, type RedisTarget } from './bullmq/connect.ts'
 import { type BullConsumer, createBullConsumer } from './bullmq/consumer.ts'
 import { createKeys } from './bullmq/keys.ts'
@@ -94,7 +94,7 @@ const maxMessages = 50
 function seldom(onError: (error: unknown) => void): (error: unknown) => void {
   const reported = new Map<string, number>()
   return error => {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     const now = Date.now()
     if (now - (reported.get(message) ?? 0) < seldomMs) return
     if (reported.size >= maxMessages) reported.clear()

@@ -175,5 +175,8 @@ export function createFlights<State>(maxWaiting: number, hooks: FlightHooks<Stat
 }
 
 function timedOut(plan: Plan): MortiseError {
-  return new MortiseError('timed_out', `job ${plan.id} had no outcome at its deadline`)
+  return new MortiseError(
+    'timed_out',
+    `job ${plan.id} had no outcome at its deadline: no worker took it, or one is still at it`,
+  )
 }

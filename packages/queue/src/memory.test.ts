@@ -4,7 +4,7 @@ import { made, plan, recorder, testQueue, wait } from './conformance.ts'
 import { createMemoryQueue } from './memory.ts'
 
 testQueue('memory', async options => {
-  const queue = createMemoryQueue({ ...options, backoffMs: 20 })
+  const queue = createMemoryQueue({ ...options, backOffMs: 20 })
   return { queue: async () => queue, close: () => queue.close() }
 })
 
@@ -32,7 +32,7 @@ describe('memory queue', () => {
 
   it('takes a job that waits for its next attempt back when everybody leaves', async () => {
     vi.useFakeTimers()
-    const queue = createMemoryQueue({ maxWaiting: 5, backoffMs: 1_000 })
+    const queue = createMemoryQueue({ maxWaiting: 5, backOffMs: 1_000 })
     const job = recorder({ error: new MortiseError('storage_unavailable', 'away') })
     await queue.consume(job.handler, { concurrency: 1 })
     const left = new AbortController()

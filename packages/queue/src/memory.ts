@@ -1,10 +1,10 @@
+import { within } from '@mortise/async'
 import { MortiseError, toFailure } from '@mortise/errors'
 import { abortedMs, attempt, triesAgain } from './attempt.ts'
 import { createFlights, type Flight } from './flights.ts'
 import { createBacklog, type Task } from './memory/backlog.ts'
 import { idle, type MemoryConsumer, type Run } from './memory/run.ts'
 import type { ConsumeOptions, Consumer, JobHandler, JobQueue, Outcome } from './queue.ts'
-import { within } from './within.ts'
 
 export type MemoryQueueOptions = {
   /** Jobs for which submitters may wait at one time. */
@@ -12,15 +12,15 @@ export type MemoryQueueOptions = {
   /** How often a job is run at most when it fails with what may pass. Default 3. */
   attempts?: number
   /** Before the second attempt; doubled for each further one. Default 200. */
-  backoffMs?: number
+  backOffMs?: number
 }
 
 /**
  * The queue of one process: no copies, no backend, nothing survives the process. It holds at most `maxWaiting` jobs for
  * which somebody waits, and as many again of the background ones whose submitters have stopped waiting.
  */
-export function createMemoryQueue({ maxWaiting, attempts = 3, backoffMs = 200 }: MemoryQueueOptions): JobQueue {
-  const backlog = createBacklog(backoffMs, dispatch)
+export function createMemoryQueue({ maxWaiting, attempts = 3, backOffMs = 200 }: MemoryQueueOptions): JobQueue {
+  const backlog = createBacklog(backOffMs, dispatch)
   const consumers = new Set<MemoryConsumer>()
   const flights = createFlights<null>(maxWaiting, { open: () => null, opened, raised, left })
   let active = 0

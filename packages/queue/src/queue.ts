@@ -1,5 +1,5 @@
 import type { Failure } from '@mortise/errors'
-import type { Plan } from '@mortise/plan'
+import type { Derived, Plan } from '@mortise/plan'
 
 /** `interactive`: a client waits. `background`: nobody does; it runs only when no interactive job is ready to run. */
 export type Lane = 'interactive' | 'background'
@@ -10,21 +10,6 @@ export type Job = {
   lane: Lane
   /** Milliseconds since the epoch. After it an interactive job for which nobody waits any more is dropped. */
   deadline: number
-}
-
-/** What is told of a derivative that was made. */
-export type Derived = {
-  /** Bytes of the body. */
-  size: number
-  contentType: string
-  /** Opaque, without quotes: a digest of the bytes. */
-  etag: string
-  /** Milliseconds since the epoch. */
-  lastModified: number
-  /** px */
-  width: number
-  /** px */
-  height: number
 }
 
 /**

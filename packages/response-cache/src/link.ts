@@ -1,3 +1,4 @@
+import { untilAborted, within } from '@mortise/async'
 import { Cluster, Redis } from 'ioredis'
 import { createBreaker } from './breaker.ts'
 
@@ -50,7 +51,9 @@ export function createLink(options: LinkOptions): Link {
     usable: () => client.status === 'ready' && breaker.allows(),
     async run(call, ms) {
       try {
-        const result = await inTime(call(client), ms)
+        const answer = call(client)
+        if (!(await within(answer, ms))) throw new Error(`no answer within ${ms} ms`)
+        const result = await answer
         breaker.succeeded()
         return result
       } catch (error) {
@@ -62,20 +65,16 @@ export function createLink(options: LinkOptions): Link {
     },
     async ready(signal) {
       if (client.status === 'ready') return
-      const { promise, resolve, reject } = Promise.withResolvers<void>()
-      const onAbort = () => reject(signal.reason)
+      const { promise, resolve } = Promise.withResolvers<void>()
       client.once('ready', resolve)
-      signal.addEventListener('abort', onAbort, { once: true })
-      if (signal.aborted) onAbort()
       try {
-        await promise
+        await untilAborted(promise, signal)
       } finally {
         client.off('ready', resolve)
-        signal.removeEventListener('abort', onAbort)
       }
     },
     async close() {
-      if (client.status === 'ready') await inTime(client.quit(), quitMs).catch(() => undefined)
+      if (client.status === 'ready') await within(client.quit(), quitMs).catch(() => undefined)
       client.disconnect()
     },
   }
@@ -112,16 +111,4 @@ function retryStrategy(times: number): number {
 
 function isReply(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError'
-}
-
-export async function inTime<T>(done: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
-  })
-  try {
-    return await Promise.race([done, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

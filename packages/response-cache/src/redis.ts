@@ -1,6 +1,7 @@
-import { MortiseError } from '@mortise/errors'
+import { within } from '@mortise/async'
+import { MortiseError, messageOf } from '@mortise/errors'
 import { choose } from './choose.ts'
-import { createLink, inTime, type RedisNode } from './link.ts'
+import { createLink, type RedisNode } from './link.ts'
 import type { SharedCache, SharedCacheEvent } from './response-cache.ts'
 import { createWriteQueue, type Write } from './write-queue.ts'
 
@@ -141,7 +142,7 @@ export function createRedisCache(options: RedisCacheOptions): SharedCache {
     },
     stats: () => ({ waiting: writes.waiting, waitingBytes: writes.waitingBytes }),
     async [Symbol.asyncDispose]() {
-      await inTime(writes.close(), closeMs).catch(() => undefined)
+      await within(writes.close(), closeMs)
       await Promise.all(links.map(link => link.close()))
     },
   }
@@ -153,6 +154,5 @@ function alone(value: Uint8Array): Uint8Array {
 }
 
 function unavailable(error: unknown): MortiseError {
-  const reason = error instanceof Error ? error.message : String(error)
-  return new MortiseError('storage_unavailable', `shared cache: ${reason}`, { cause: error })
+  return new MortiseError('storage_unavailable', `shared cache: ${messageOf(error)}`, { cause: error })
 }

@@ -25,7 +25,7 @@ export type SharedCacheStats = {
 }
 
 /**
- * What became of a call. `skipped`: not tried, because the backend failed shortly before or there was no room to read. `dropped`: a write for which
- * there was no room, or no time any more.
+ * What became of a call. `skipped`: not tried, because the backend failed shortly before or there was no room to read.
+ * `dropped`: a write for which there was no room, or no time any more.
  */
 export type SharedCacheEvent = 'written' | 'dropped' | 'failed' | 'skipped'

@@ -1,5 +1,5 @@
+import { within } from '@mortise/async'
 import { MortiseError } from '@mortise/errors'
-import { within } from '../within.ts'
 import type { BackgroundTasks } from './background-tasks.ts'
 import { commandMs } from './connect.ts'
 import { type BullFlight, jobFor } from './flight-state.ts'

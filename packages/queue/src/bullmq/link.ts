@@ -1,6 +1,6 @@
+import { within } from '@mortise/async'
 import { MortiseError } from '@mortise/errors'
 import { Queue } from 'bullmq'
-import { within } from '../within.ts'
 import { type Client, commandMs, connectPrompt, type RedisTarget } from './connect.ts'
 import { type Keys, queueName } from './keys.ts'
 

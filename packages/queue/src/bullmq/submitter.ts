@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { untilAborted, within } from '@mortise/async'
 import { MortiseError } from '@mortise/errors'
 import { createFlights } from '../flights.ts'
 import type { JobQueue } from '../queue.ts'
-import { unlessAborted, within } from '../within.ts'
 import { type Adding, createAdding } from './adding.ts'
 import { type Answers, createAnswers } from './answers.ts'
 import { createBackgroundTasks } from './background-tasks.ts'
@@ -89,7 +89,7 @@ export function createSubmitter(options: SubmitterOptions): Submitter {
   return {
     submit: flights.submit,
     async ping(signal) {
-      await unlessAborted(
+      await untilAborted(
         link
           .ready()
           .then(() => link.client.ping())

@@ -1,10 +1,9 @@
-import { MortiseError } from '@mortise/errors'
+import { MortiseError, messageOf } from '@mortise/errors'
 
 /** What a command to Redis failed with, as `queue_unavailable`. An error that has a code keeps it. */
 export function unavailable(error: unknown): MortiseError {
   if (error instanceof MortiseError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return new MortiseError('queue_unavailable', `Redis: ${message}`, { cause: error })
+  return new MortiseError('queue_unavailable', `Redis: ${messageOf(error)}`, { cause: error })
 }
 
 export function throwUnavailable(error: unknown): never {

@@ -1,4 +1,4 @@
-import { type Failure, MortiseError, readFailure } from '@mortise/errors'
+import { type Failure, MortiseError, messageOf, readFailure } from '@mortise/errors'
 import { type Plan, planSchema, readPlan } from '@mortise/plan'
 import { z } from 'zod'
 import type { Job, Outcome } from '../queue.ts'
@@ -87,7 +87,7 @@ function provePlan(jobId: string, plan: unknown): Plan {
   try {
     return readPlan(plan)
   } catch (cause) {
-    throw new MortiseError('internal', `job ${jobId}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    throw new MortiseError('internal', `job ${jobId}: ${messageOf(cause)}`, { cause })
   }
 }
 
