@@ -11,6 +11,7 @@ const presets = `presets: {
   bare: {filters: {}},
   flat: {quality: 50, format: png, filters: {crop: {mode: outbound}}},
   odd: {filters: {thumbnail: {width: 9}, crop: {width: 5}, extract: {width: 5}, interlace: true, rotate: {angle: 0}}},
+  marked: {filters: {watermark: {image: "https://a/b.png?key=secret", position: top-left, opacity: 1}}},
   wrong: {filters: {blur: {sigma: 101}}}}`.replaceAll('\n', ' ')
 const { config } = loadConfig(
   `server: {plugins: {webp: ~}}
@@ -49,6 +50,10 @@ describe('the explanation of', () => {
     })
   })
 
+  it('a preset with a secret in the URL of its watermark, which stays one', () => {
+    expect(explain('/media/marked/a.jpg')).toMatchObject({ passes: [['watermark("https://a/b.png?***" at 0,0 1)']] })
+  })
+
   it('a query, with the key of mort, and what is planned for it', () => {
     const target = '/keys/a.jpg?width=5'
     const resolution = planner.plan({ target, accepts: [] })
@@ -66,7 +71,10 @@ describe('the explanation of', () => {
     ['/both/small/a.jpg', { checkParent: true, original: { storage: 'both/archive' }, derivative: { bucket: 'both' } }],
     ['http://localhost:8080/keys/a.jpg?width=5', { kind: 'derivative', bucket: 'keys', key: '/a.jpg' }],
     ['/cloud/c_fit,w_5/a.jpg', { grammar: 'cloudinary', passes: [['resize(5x0 enlarge)']], resultKey: 'path' }],
-    ['/media/large/a.jpg', { error: { code: 'invalid_request', message: 'presets: no such preset' } }],
+    [
+      '/media/large/a.jpg',
+      { error: { code: 'invalid_request', message: 'preset: expected one of this bucket, found "large"' } },
+    ],
     [
       '/media/wrong/a.jpg',
       { error: { code: 'invalid_request', message: expect.stringContaining('preset wrong: blur') } },
@@ -122,7 +130,10 @@ describe('a warning', () => {
     ['/media/small/a?width=5', ['the query is ignored: only the path is read']],
     ['/media/a?width=5', ['the query is ignored: only the path is read']],
     ['/both/small/a?width=5', ['the query is ignored: the path names the preset small']],
-    ['/both/large/a?width=5', ['the query is read instead of the path: presets: no such preset']],
+    [
+      '/both/large/a?width=5',
+      ['the query is read instead of the path: preset: expected one of this bucket, found "large"'],
+    ],
     ['/cloud/c_fit,w_5,l_logo/a?width=5', ['the query is ignored: only the path is read', 'l_logo: no such token']],
     ['/media/flat/a', ['crop: has no effect without width or height', 'quality: has no effect on png']],
     [

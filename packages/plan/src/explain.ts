@@ -1,6 +1,6 @@
 import type { TransformKind } from '@mortise/config'
 import { type ErrorCode, MortiseError } from '@mortise/errors'
-import { type Format, printStep } from '@mortise/operations'
+import { type Format, printStep, type Step } from '@mortise/operations'
 import type { CompiledBucket } from './bucket.ts'
 import type { Chain } from './chain.ts'
 import { warnOfOutput, warnOfSet } from './explain-warnings.ts'
@@ -86,9 +86,14 @@ function describe(resolved: Resolved, buckets: ReadonlyMap<string, CompiledBucke
   const { resultKey, checkParent, sets } = chain
   for (const set of sets) warnOfSet(set, warn)
   warnOfOutput(sets, output, resolved.negotiation.chosen, warn)
-  const printed = passes.map(pass => pass.map(printStep))
+  const printed = passes.map(pass => pass.map(step => printStep(withoutSecret(step))))
   const making = { id, passes: printed, output, derivative, resultKey, checkParent, negotiation: resolved.negotiation }
   return { kind: 'derivative' as const, ...origin, ...making }
+}
+
+/** What a preset says behind the `?` of a URL opens doors, as in a configuration that is printed. */
+function withoutSecret(step: Step): Step {
+  return step.op === 'watermark' ? { ...step, image: step.image.replace(/\?.*/s, '?***') } : step
 }
 
 function originOf({ links, original }: Chain, buckets: ReadonlyMap<string, CompiledBucket>): Origin {

@@ -73,6 +73,11 @@ describe("mort's hash of a set", () => {
     expect([milli, mortWords.blur(5.1, 0)[1]]).toEqual([5099, 5100])
   })
 
+  it.each(['1e39', '-1e308'])('has room for any amplitude that a query says: %s', amplitude => {
+    const set = parseQuerySet(parseQuery(`operation=blur&sigma=1&minAmpl=${amplitude}`))
+    expect(hashSets([set])).not.toBe(hashSets([parseQuerySet(parseQuery('operation=blur&sigma=1'))]))
+  })
+
   it('depends on the order of the calls', () => {
     expect(hashSets([setOf(words.crop, words.both100)])).not.toBe(hashSets([setOf(words.both100, words.crop)]))
   })

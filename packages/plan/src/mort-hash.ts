@@ -32,7 +32,7 @@ export const mortWords = {
   grayscale: () => [32309],
   quality: (quality: number) => [1401, quality],
   /** `sigma` and `minAmplitude` have lost some digits where they come from a query; see {@link Math.fround}. */
-  blur: (sigma: number, minAmplitude: number) => [19121, Math.trunc(1000 * sigma), Math.trunc(1000 * minAmplitude)],
+  blur: (sigma: number, minAmplitude: number) => [19121, thousandths(sigma), thousandths(minAmplitude)],
   format: (format: string) => [1122121, formats.indexOf(format)],
   watermark: (image: string, position: string, opacity: number) => [
     ...[171200, Buffer.byteLength(image), position.length],
@@ -76,6 +76,9 @@ export function hashParentKey([own, ...ancestors]: readonly Link[]): string {
   const { high, low } = murmur3(Buffer.concat(parts), 0)
   return `/${flat(ancestors.at(-1)?.key ?? '')}/${hex(high)}${hex(low)}`
 }
+
+/** A query may say an amplitude of any size, and single precision makes some of them infinite, which is no word. */
+const thousandths = (value: number) => Math.trunc(1000 * Math.min(Math.max(value, -(2 ** 53)), 2 ** 53))
 
 const when = (flag: boolean, word: number) => (flag ? [word] : [])
 

@@ -35,7 +35,7 @@ export function keyApart(facts: KeyFacts): string {
 type KeyFacts = { links: readonly Link[]; digest: () => string; suffix: string }
 
 const makers: Record<ResultKey, (links: readonly Link[], digest: () => string) => string> = {
-  digest: (links, digest) => `/${folderOf(links.at(-1)?.key ?? '')}/${digest()}`,
+  digest: (links, digest) => `/${folderName(links.at(-1)?.key ?? '')}/${digest()}`,
   path: ([own]) => own?.key ?? '',
   hash: hashKey,
   hashParent: hashParentKey,
@@ -44,7 +44,7 @@ const makers: Record<ResultKey, (links: readonly Link[], digest: () => string) =
 /** File systems end a name at 255 bytes; the digest behind it tells apart what a cut name does not. */
 const maxFolderBytes = 200
 
-function folderOf(key: string): string {
+function folderName(key: string): string {
   const name = key.slice(1).replaceAll('/', '-')
   if (Buffer.byteLength(name) <= maxFolderBytes) return name
   return Buffer.from(name)

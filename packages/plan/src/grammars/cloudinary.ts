@@ -1,8 +1,9 @@
 import { MortiseError } from '@mortise/errors'
 import type { RE2JS } from 're2js'
-import { readComponent, tryComponent, unknownTokens } from './cloudinary-component.ts'
+import { readComponent, tryComponent } from './cloudinary-component.ts'
+import { unknownTokens } from './cloudinary-tokens.ts'
 import { type Grammar, type Warn, warnOfQuery } from './grammar.ts'
-import { groupsOf, parentPath } from './shared.ts'
+import { groupsOf, parentPath } from './path.ts'
 
 export type CloudinaryOptions = {
   /** Has the groups `transformations` and `parent`; unanchored. */

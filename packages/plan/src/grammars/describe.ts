@@ -116,7 +116,7 @@ const descriptions: GrammarDescription[] = [
   },
   {
     kind: 'script',
-    description: 'A JavaScript module reads the URL: docs/from-tengo-to-script.md.',
+    description: 'A JavaScript module reads the URL: packages/plan/docs/from-tengo-to-script.md.',
     transform: 'kind: script\nscriptPath: width-in-path.js',
     examples: [
       {

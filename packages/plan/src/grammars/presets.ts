@@ -3,9 +3,9 @@ import { MortiseError } from '@mortise/errors'
 import type { RE2JS } from 're2js'
 import { isAngle, record } from '../record.ts'
 import { newSet, type TransformSet } from '../transform-set.ts'
-import { at } from '../values.ts'
+import { at, invalid } from '../values.ts'
 import { type Grammar, warnOfQuery } from './grammar.ts'
-import { groupsOf, parentPath } from './shared.ts'
+import { groupsOf, parentPath } from './path.ts'
 
 export type PresetsOptions = {
   /** Has the groups `presetName` and `parent`; unanchored. */
@@ -34,7 +34,7 @@ export function createPresetMatcher({ path, presets, parentBucket, readParent }:
     const groups = match(key)
     if (!groups) return null
     const set = sets.get(groups.presetName)
-    if (!set) throw new MortiseError('invalid_request', 'presets: no such preset')
+    if (!set) throw invalid('preset', groups.presetName, 'one of this bucket')
     if (set instanceof MortiseError) throw set
     const parent = readParent ? readParent(groups.parent) : groups.parent
     return { sets: [set], parent: parentPath(parentBucket ?? '', parent), preset: groups.presetName }

@@ -3,8 +3,8 @@ import { record } from '../record.ts'
 import { isEmpty, newSet, type TransformSet } from '../transform-set.ts'
 import { invalid, parseDecimal, parseInteger, readDecimal, readInteger, whole } from '../values.ts'
 import type { Grammar } from './grammar.ts'
+import { parentPath } from './path.ts'
 import { warnOfParameters } from './query-warnings.ts'
-import { parentPath } from './shared.ts'
 
 /** `?width=300&format=webp`: mort's `query` kind. The parent is the path itself. */
 export function createQueryGrammar({ bucket, parentBucket }: { bucket: string; parentBucket: string | null }): Grammar {
@@ -38,7 +38,7 @@ export function parseQuerySet(query: Query): TransformSet {
 }
 
 /** The others are passed over. */
-export function isOperation(name: string): name is keyof typeof recorders {
+function isOperation(name: string): name is keyof typeof recorders {
   return Object.hasOwn(recorders, name)
 }
 

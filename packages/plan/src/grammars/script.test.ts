@@ -156,6 +156,7 @@ describe('a script is refused', () => {
       /opacity/,
     ],
     ['with no number', 'obj.transforms.blur({}, 0); return { parent: "/o/a" }', /expected a number/],
+    ['with no text', 'obj.transforms.format({ toString: 1 }); return { parent: "/o/a" }', /expected a text/],
     ['with too many transforms', 'for (let i = 0; i < 65; i++) obj.transforms.grayscale(); return {}', /calls/],
     ['with a parent that is no text', 'return { parent: 5 }', /parent/],
     ['with a parent that climbs', 'return { parent: "/originals/../a" }', /dot segment/],

@@ -3,9 +3,9 @@ import { MortiseError } from '@mortise/errors'
 import { z } from 'zod'
 import { storableKey } from '../result-key.ts'
 import type { ScriptEngine } from '../script/engine.ts'
-import { recordCalls } from '../script/record.ts'
+import { recordCalls } from '../script/record-calls.ts'
 import type { Grammar } from './grammar.ts'
-import { groupsOf, parentPath } from './shared.ts'
+import { groupsOf, parentPath } from './path.ts'
 
 export type ScriptOptions = {
   bucket: BucketConfig & { transform: TransformConfig & { script: { source: string } } }

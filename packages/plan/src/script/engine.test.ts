@@ -30,3 +30,12 @@ it('the regexp of the bucket is matched with short texts only', async () => {
   const source = 'export default () => matchPath("a".repeat(8193))'
   expect(() => engine.run({ ...echo, source })).toThrow(/at most 8192 characters/)
 })
+
+it('a single step that would go on for ever is ended, and the engine with it', async () => {
+  const engine = await createScriptEngine(guest)
+  const source = 'export default () => [].lastIndexOf.call({ length: 2 ** 53 - 1 }, 1)'
+  expect(() => engine.run({ ...echo, source })).toThrow(
+    expect.objectContaining({ code: 'invalid_request', message: 'script: ended the engine' }),
+  )
+  await vi.waitFor(() => expect(engine.run(echo)).toBe('fine'), { timeout: 10_000 })
+})

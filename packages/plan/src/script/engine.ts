@@ -1,3 +1,4 @@
+import { createContext, Script } from 'node:vm'
 import variant from '@jitl/quickjs-singlefile-mjs-release-sync'
 import { MortiseError } from '@mortise/errors'
 import {
@@ -31,6 +32,11 @@ const stackBytes = 32 * 1024
 /** Milliseconds of processor time: on a busy machine a script that waits its turn has not taken long. */
 const milliseconds = 50
 const warmUpMilliseconds = 2000
+/**
+ * Milliseconds that pass. The engine looks at its time between two steps of a script, and one step may be a search
+ * through an array of any length; so something has to end the engine from outside.
+ */
+const hardMilliseconds = 1000
 /** Characters of an answer. */
 const maxAnswer = 64 * 1024
 /** Characters that the regexp of the bucket is matched against, outside of the engine and so of its time. */
@@ -59,10 +65,11 @@ export async function createScriptEngine(guest: string): Promise<ScriptEngine> {
         throw new MortiseError('overloaded', 'script: the engine is being replaced', { retryAfter: 1 })
       }
       try {
-        return runIn(quickjs, guest, call, milliseconds)
+        const engine = quickjs
+        return endAfter(hardMilliseconds, () => runIn(engine, guest, call, milliseconds))
       } catch (error) {
         if (error instanceof MortiseError) throw error
-        // The engine itself gave up (a stack or memory beyond its own bounds) and is in no known state.
+        // The engine itself gave up (a stack, memory or time beyond its own bounds) and is in no known state.
         replace()
         throw new MortiseError('invalid_request', 'script: ended the engine', { cause: error })
       }
@@ -98,6 +105,15 @@ function runIn(quickjs: QuickJSWASMModule, guest: string, call: ScriptCall, limi
   const text = context.getString(answer)
   if (text.length > maxAnswer) throw new MortiseError('invalid_request', 'script: its answer is too long')
   return text
+}
+
+const outer = createContext({ run: (): unknown => null })
+const callRun = new Script('run()')
+
+/** Whatever runs, WebAssembly as well, is ended after that time; this then throws. */
+function endAfter<T>(ms: number, run: () => T): T {
+  outer.run = run
+  return callRun.runInContext(outer, { timeout: ms })
 }
 
 /** Of this thread. */

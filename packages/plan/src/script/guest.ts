@@ -1,4 +1,4 @@
-import { methods } from './record.ts'
+import { methods } from './record-calls.ts'
 
 /**
  * The module that runs inside the engine: makes the objects that a script knows from mort, calls it, and answers with

@@ -47,7 +47,7 @@ const recorders: Record<keyof typeof methods, (set: TransformSet, args: unknown[
     const flags = { enlarge: truth(enlarge), embed: truth(embed) }
     record.crop(set, {
       ...{ width: whole('crop', width), height: whole('crop', height) },
-      ...{ gravity: String(gravity), ...flags },
+      ...{ gravity: text('crop: gravity', gravity), ...flags },
     })
   },
   resizeCropAuto(set, [width, height]) {
@@ -57,10 +57,10 @@ const recorders: Record<keyof typeof methods, (set: TransformSet, args: unknown[
   quality: (set, [quality]) => record.quality(set, whole('quality', quality)),
   stripMetadata: set => record.strip(set),
   blur: (set, [sigma, minAmplitude]) => record.blur(set, number('blur', sigma), number('blur', minAmplitude)),
-  format: (set, [format]) => record.format(set, String(format)),
+  format: (set, [format]) => record.format(set, text('format', format)),
   watermark(set, [image, position, opacity]) {
     // What a script says may come from the URL, so it names no file.
-    const texts = { image: String(image), position: String(position) }
+    const texts = { image: text('watermark: image', image), position: text('watermark: position', position) }
     record.watermark(set, { ...texts, opacity: number('watermark: opacity', opacity), file: false })
   },
   grayscale: set => record.grayscale(set),
@@ -74,6 +74,13 @@ function number(name: string, value: unknown): number {
   const found = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
   if (typeof found === 'number' && Number.isFinite(found)) return found
   throw invalid(name, typeof value === 'string' ? value : typeof value, 'a number')
+}
+
+/** A list, such as the values of a parameter, counts as its texts with commas between them. */
+function text(name: string, value: unknown): string {
+  const list: unknown[] = Array.isArray(value) ? value : [value]
+  if (list.some(item => typeof item === 'object' && item !== null)) throw invalid(name, typeof value, 'a text')
+  return list.join()
 }
 
 /** As in mort, where every value but an empty one is true. */
