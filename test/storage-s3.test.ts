@@ -9,8 +9,9 @@ const minio = await findMinio()
 
 if (minio) testServer('minio', () => startMinio(minio))
 
-// It writes over the old object in place, takes a body that breaks off for a short one, and reads every range as two numbers.
-testServer('s3rver', startS3rver, { atomicPut: true, exactRanges: true })
+// It writes over the old object in place, takes a body that breaks off for a short one, and reads every range as two
+// numbers. It lists in the order of its folders, and knows no conditions on writing.
+testServer('s3rver', startS3rver, { atomicPut: true, exactRanges: true, listing: true, conditions: true })
 
 function testServer(name: string, start: () => Promise<S3Server>, lacks: Lacks = {}): void {
   describe(name, () => {
@@ -30,6 +31,16 @@ function testServer(name: string, start: () => Promise<S3Server>, lacks: Lacks =
       },
       lacks,
     )
+
+    it('gives out an object under a URL of its own, for a time', async () => {
+      await using storage = open()
+      const [ref, body] = [{ bucket: 'photos', key: '/trip/a b & ü.txt' }, Buffer.from('some text')]
+      await storage.put(ref, { body, size: body.length, contentType: 'text/plain' }, never)
+      const url = await storage.presign!(ref, { expiresSeconds: 60, signal: never })
+      const answer = await fetch(url)
+      expect([answer.status, await answer.text()]).toEqual([200, 'some text'])
+      expect((await fetch(url.replace('/trip/', '/other/'))).ok).toBe(false)
+    })
 
     it('is no usable storage with keys that it does not know, or without the bucket', async () => {
       await using stranger = open({ accessKey: 'somebody', secretAccessKey: 'else-than-known' })

@@ -28,3 +28,13 @@ export function orAbort<T>(signal: AbortSignal, work: () => Promise<T>): Promise
 }
 
 const patienceMs = 1_000
+
+/** The result of `waited`, or `signal.reason` as soon as the signal is aborted. What was waited for goes on. */
+export function unlessAborted<T>(signal: AbortSignal, waited: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason)
+    waited.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+  })
+}

@@ -3,17 +3,28 @@ import { access, rmdir, stat, unlink } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { MortiseError } from '@mortise/errors'
 import { orAbort } from './abort.ts'
-import { readBody, withBody } from './body.ts'
-import { fileEtag, storedFile } from './file.ts'
+import { withBody } from './body.ts'
+import { checkCondition, isConditional } from './condition.ts'
+import { fileEtag } from './file.ts'
 import { absentCodes, errorCode, fileError } from './file-error.ts'
-import { fromHeaders, type StoredHeaders } from './headers.ts'
-import { createPlaces, localPath, type Place } from './keys.ts'
-import type { FileHead } from './meta-head.ts'
-import { type OpenFile, openFile } from './open-file.ts'
+import { describeFolder, type Home, putFolder, removeEmptyFolders } from './file-folder.ts'
+import { listFiles } from './file-listing.ts'
+import { describeObject, type FileFormat, openObject } from './file-object.ts'
+import { fromHeaders } from './headers.ts'
+import { createPlaces, localPath, type Place, placeOfBucket } from './keys.ts'
+import { checkListOptions } from './listing.ts'
 import { checkRange } from './range.ts'
-import { makeFolder, replaceFile } from './replace-file.ts'
-import type { ByteRange, NewObject, ObjectInfo, ObjectRef, Storage, StoredObject } from './storage.ts'
+import { placeIfAbsent, placeOver, replaceFile } from './replace-file.ts'
+import {
+  type ByteRange,
+  type NewObject,
+  type ObjectInfo,
+  type ObjectRef,
+  reservedPrefix,
+  type Storage,
+} from './storage.ts'
 import { storedBytes } from './stored-bytes.ts'
+import { createTurns } from './turns.ts'
 
 export type FileStorageOptions = {
   /** An existing folder. Objects are at `rootPath/<bucket>/<pathPrefix>/<key>`. */
@@ -29,60 +40,82 @@ export type FileStorageOptions = {
   sync?: boolean
 }
 
-/** How one object lies in one file. */
-export type FileFormat = {
-  kind: string
-  /** What an object says about itself is kept, so a reader who asks can find that it was torn. */
-  keepsHeaders: boolean
-  /** Absent: nothing stands in front of the bytes. */
-  readHead?(file: OpenFile, signal: AbortSignal): Promise<FileHead>
-  /** What to write in front of the bytes, and the headers that a reader will find there. */
-  writeHead(object: NewObject): { head: Uint8Array; headers: StoredHeaders }
-}
-
 /**
- * A storage of files, one for each object. Only regular files are objects. A key with a trailing slash is a folder, as
- * in mort: an empty put makes it, a delete removes it when it is empty, and it is never found by a read.
+ * A storage of files, one for each object. Only regular files are objects, and folders in which nothing shows: such a
+ * one is an empty object whose key has a trailing slash. An empty put makes it, as in mort; a delete removes it, and the
+ * delete of the last object in a folder takes the folder away.
+ *
+ * `ifAbsent` holds between all processes that share the files, `ifMatch` between the puts of one process.
  */
 export function createFileStorage(options: FileStorageOptions, format: FileFormat): Storage {
   const { rootPath, readonly = false, hideDotFiles = false, sync = true } = options
   if (rootPath === '') throw new MortiseError('invalid_config', `${format.kind}: rootPath is empty`)
   const root = resolve(rootPath)
   const place = createPlaces(options)
+  const inTurn = createTurns()
+
+  const locate = (ref: ObjectRef) => {
+    const at = place(ref)
+    // Keys of Mortise's own are found all the same.
+    const hidden = hideDotFiles && isDotFile(at) && !ref.key.startsWith(reservedPrefix)
+    return { ...at, path: localPath(root, at), hidden }
+  }
+
+  const homeOf = (bucket: string): Home => {
+    const { container, prefix } = placeOfBucket(place, bucket)
+    return { root, path: resolve(root, container, prefix), prefix, hideDotFiles }
+  }
 
   async function get(ref: ObjectRef, { range, signal }: { range?: ByteRange; signal: AbortSignal }) {
     if (range) checkRange(range)
-    const at = place(ref)
-    const path = localPath(root, at)
-    if (at.folder || (hideDotFiles && isDotFile(at))) return null
-    return orAbort(signal, () => openObject(format, path, at, range, signal))
+    const { key, folder, path, hidden } = locate(ref)
+    if (hidden) return null
+    if (!folder) return orAbort(signal, () => openObject(format, path, key, range, signal))
+    const info = await orAbort(signal, () => describeFolder(homeOf(ref.bucket), folderOf(ref)))
+    return info && storedBytes(new Uint8Array(), { info, ...(range ? { range } : {}), signal })
+  }
+
+  async function describe(ref: ObjectRef, signal: AbortSignal): Promise<ObjectInfo | null> {
+    const { key, folder, path, hidden } = locate(ref)
+    if (hidden) return null
+    return folder ? describeFolder(homeOf(ref.bucket), folderOf(ref)) : describeObject(format, path, key, signal)
   }
 
   async function put(ref: ObjectRef, object: NewObject, signal: AbortSignal): Promise<ObjectInfo> {
     if (readonly) throw new MortiseError('unsupported', `${root} is read only`)
-    const at = place(ref)
-    const path = localPath(root, at)
-    if (at.folder) return orAbort(signal, () => putFolder(root, path, object, signal))
-    const { head, headers } = format.writeHead(object)
-    const durable = format.keepsHeaders ? (object.sync ?? sync) : sync
-    const file = await orAbort(signal, () => replaceFile({ root, path, head, object, sync: durable, signal }))
-    return { ...fromHeaders(headers, at.key), size: object.size, etag: fileEtag(file), lastModified: file.mtime }
+    const { key, folder, path } = locate(ref)
+    const check = async () => checkCondition(object, await describe(ref, signal))
+    const write = async (): Promise<ObjectInfo> => {
+      // Said before the body is taken; what counts is what is there when it has been.
+      if (isConditional(object)) await check()
+      if (folder) return putFolder(homeOf(ref.bucket), folderOf(ref), object, signal)
+      const { headers, ...start } = format.writeHead(object)
+      const durable = format.keepsHeaders ? (object.sync ?? sync) : sync
+      const placing = placeFor(object, path, work => inTurn(path, async () => [await check(), await work()]))
+      const { stat, md5 } = await replaceFile({ root, path, ...start, object, sync: durable, ...placing, signal })
+      const etag = md5 ?? (format.keepsHeaders ? object.etag : undefined) ?? fileEtag(stat)
+      return { ...fromHeaders(headers, key), size: object.size, etag, lastModified: stat.mtime }
+    }
+    return orAbort(signal, write)
   }
 
   return {
     kind: format.kind,
     get,
-    async head(ref, signal) {
-      const found = await get(ref, { signal })
-      await found?.[Symbol.asyncDispose]()
-      return found?.info ?? null
-    },
+    head: (ref, signal) => orAbort(signal, () => describe(ref, signal)),
     put: (ref, object, signal) => withBody(object, () => put(ref, object, signal)),
     async delete(ref, signal) {
       if (readonly) throw new MortiseError('unsupported', `${root} is read only`)
-      const at = place(ref)
-      const path = localPath(root, at)
-      await orAbort(signal, () => remove(path, at))
+      const at = locate(ref)
+      await orAbort(signal, async () => {
+        if (await remove(at.path, at)) await removeEmptyFolders(homeOf(ref.bucket), at.path)
+      })
+    },
+    async list(bucket, options) {
+      checkListOptions(options)
+      const { signal } = options
+      const home = homeOf(bucket)
+      return orAbort(signal, () => listFiles(home, options, key => describe({ bucket, key }, signal)))
     },
     async ping(signal) {
       await orAbort(signal, () => checkRoot(root, readonly))
@@ -93,55 +126,28 @@ export function createFileStorage(options: FileStorageOptions, format: FileForma
 
 const isDotFile = ({ key }: Place) => key.startsWith('.') || key.includes('/.')
 
-async function openObject(
-  format: FileFormat,
+const folderOf = ({ key }: ObjectRef) => key.replace(/\/{2,}/g, '/')
+
+/** How the new file gets its name, where the put says under which condition. */
+function placeFor(
+  { ifAbsent, ifMatch }: NewObject,
   path: string,
-  { key }: Place,
-  range: ByteRange | undefined,
-  signal: AbortSignal,
-): Promise<StoredObject | null> {
-  const file = await openFile(path)
-  if (!file) return null
-  try {
-    const { offset, headers, start } = format.readHead ? await format.readHead(file, signal) : noHead
-    // The last moment at which it is this function that closes the file.
-    signal.throwIfAborted()
-    const { stat } = file
-    const size = Number(stat.size) - offset
-    const info = { ...fromHeaders(headers, key), size, etag: fileEtag(stat), lastModified: stat.mtime }
-    const opened = { info, ...(range ? { range } : {}), signal }
-    const isRead = start && start.length === Number(stat.size) && file.isUnchanged()
-    if (!isRead) return storedFile(file, { ...opened, offset })
-    await file.close()
-    return storedBytes(start.subarray(offset), opened)
-  } catch (error) {
-    await file.close()
-    signal.throwIfAborted()
-    throw fileError(error, path)
-  }
+  checked: (work: () => Promise<void>) => Promise<unknown>,
+): { place?: (temporary: string) => Promise<void> } {
+  if (ifMatch !== undefined) return { place: async from => void (await checked(() => placeOver(from, path))) }
+  return ifAbsent ? { place: from => placeIfAbsent(from, path) } : {}
 }
 
-const noHead: FileHead = { offset: 0, headers: {} }
-
-async function putFolder(root: string, path: string, object: NewObject, signal: AbortSignal): Promise<ObjectInfo> {
-  if (object.size > 0) throw new MortiseError('invalid_request', `${path} is a folder and cannot hold bytes`)
-  for await (const _ of readBody(object, signal));
-  try {
-    await makeFolder(root, path)
-    const made = await stat(path, { bigint: true })
-    return { size: 0, etag: fileEtag(made), lastModified: made.mtime, metadata: {} }
-  } catch (error) {
-    throw fileError(error, path)
-  }
-}
-
-async function remove(path: string, { folder }: Place): Promise<void> {
+/** Whether something was there and has gone. */
+async function remove(path: string, { folder }: Place): Promise<boolean> {
   try {
     await (folder ? rmdir(path) : unlink(path))
+    return true
   } catch (error) {
-    // A folder is no object, so there is nothing to delete under its name; one that is not empty stays.
+    // Under the name of a folder there is nothing to delete without its slash; one that is not empty stays.
     const nothingThere = absentCodes.has(errorCode(error)) || folderCodes.has(errorCode(error))
     if (!nothingThere) throw fileError(error, path)
+    return false
   }
 }
 

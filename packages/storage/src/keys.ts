@@ -26,9 +26,30 @@ export function createPlaces({ bucket, pathPrefix = '' }: { bucket?: string; pat
     if (own === '') throw invalid(key, 'is empty')
     const folder = key.endsWith('/')
     const full = (prefix === '' ? own : `${prefix}/${own}`) + (folder ? '/' : '')
-    if (Buffer.byteLength(full) > maxKeyBytes) throw invalid(key, `has more than ${maxKeyBytes} bytes`)
+    if (!fits(full)) throw invalid(key, `has more than ${maxKeyBytes} bytes`)
     return { container: fixed ?? checkContainer(ownBucket), key: full, folder }
   }
+}
+
+/** Where the keys of a bucket are: the container, and what stands there before each key instead of its first slash. */
+export function placeOfBucket(place: (ref: ObjectRef) => Place, bucket: string): { container: string; prefix: string } {
+  const { container, key } = place({ bucket, key: '/x' })
+  return { container, prefix: key.slice(0, -1) }
+}
+
+/** Whether a text is a key as listings tell it: one that would be refused or names another object is not. */
+export function isKey(text: string): boolean {
+  try {
+    return text.startsWith('/') && !text.includes('//') && checked(text) !== '' && fits(text.slice(1))
+  } catch {
+    return false
+  }
+}
+
+/** Whether a key can begin with a text. */
+export function isBeginning(text: string): boolean {
+  const folder = text.slice(0, text.lastIndexOf('/') + 1)
+  return (folder === '/' || isKey(folder)) && text.isWellFormed() && !/[\0\\]/.test(text) && fits(text.slice(1))
 }
 
 /**
@@ -48,6 +69,9 @@ export function localPath(root: string, { container, key }: Place): string {
 
 /** The longest key of S3. */
 const maxKeyBytes = 1024
+
+/** Whether a key, without its first slash, is not too long. */
+export const fits = (key: string) => key.length * 3 <= maxKeyBytes || Buffer.byteLength(key) <= maxKeyBytes
 
 /** NAME_MAX of every usual file system. */
 const maxNameBytes = 255

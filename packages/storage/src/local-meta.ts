@@ -20,7 +20,7 @@ export function createLocalMetaStorage(
     readHead: readMetaHead,
     writeHead(object) {
       const headers = { ...toHeaders(object), ...configured }
-      return { head: printMetaHead(headers), headers }
+      return { ...printMetaHead(headers, object), headers }
     },
   })
 }

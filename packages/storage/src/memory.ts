@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { MortiseError } from '@mortise/errors'
 import { readBody, withBody } from './body.ts'
+import { checkCondition } from './condition.ts'
+import { createMd5, givenEtag } from './etag.ts'
 import { fromHeaders, toHeaders } from './headers.ts'
-import { createPlaces } from './keys.ts'
+import { createPlaces, placeOfBucket } from './keys.ts'
+import { checkListOptions, pageOf, toListing } from './listing.ts'
 import { checkRange } from './range.ts'
 import type { NewObject, ObjectInfo, ObjectRef, Storage } from './storage.ts'
 import { storedBytes } from './stored-bytes.ts'
@@ -23,17 +26,25 @@ export function createMemoryStorage({ maxBytes }: { maxBytes: number }): Storage
     return { key, name: `${container}\0${key}` }
   }
 
+  const infoOf = (name: string) => objects.get(name)?.info ?? null
+
   async function put(ref: ObjectRef, object: NewObject, signal: AbortSignal): Promise<ObjectInfo> {
     signal.throwIfAborted()
     const { key, name } = nameOf(ref)
     const described = fromHeaders(toHeaders(object), key)
+    const given = givenEtag(object)
+    // Said before the body is taken; what counts is what is there when it has been.
+    checkCondition(object, infoOf(name))
     const weight = object.size + name.length + JSON.stringify(described).length
     if (used + weight > maxBytes) throw new MortiseError('storage_unavailable', `memory is full (${used} bytes)`)
     used += weight
     try {
       const bytes = await collect(object, signal)
+      checkCondition(object, infoOf(name))
       version += 1
-      const info = { ...described, size: object.size, etag: `${instance}-${version}`, lastModified: new Date() }
+      const md5 = object.md5 && createMd5().update(bytes).digest('hex')
+      const etag = given ?? md5 ?? `${instance}-${version}`
+      const info = { ...described, size: object.size, etag, lastModified: new Date() }
       remove(name)
       objects.set(name, { bytes, info, weight })
       return info
@@ -58,12 +69,19 @@ export function createMemoryStorage({ maxBytes }: { maxBytes: number }): Storage
     },
     async head(ref, signal) {
       signal.throwIfAborted()
-      return objects.get(nameOf(ref).name)?.info ?? null
+      return infoOf(nameOf(ref).name)
     },
     put: (ref, object, signal) => withBody(object, () => put(ref, object, signal)),
     async delete(ref, signal) {
       signal.throwIfAborted()
       remove(nameOf(ref).name)
+    },
+    async list(bucket, options) {
+      checkListOptions(options)
+      const container = `${placeOfBucket(place, bucket).container}\0`
+      const told = pageOf(keysOf(objects, container), options)
+      const infos = told.map(({ text }) => [text, infoOf(container + text.slice(1))] as const)
+      return toListing(told, options.limit, new Map(infos))
     },
     async ping() {},
     async [Symbol.asyncDispose]() {
@@ -71,6 +89,10 @@ export function createMemoryStorage({ maxBytes }: { maxBytes: number }): Storage
       used = 0
     },
   }
+}
+
+function* keysOf(objects: Map<string, unknown>, container: string): Generator<string> {
+  for (const name of objects.keys()) if (name.startsWith(container)) yield `/${name.slice(container.length)}`
 }
 
 async function collect(object: NewObject, signal: AbortSignal): Promise<Uint8Array> {

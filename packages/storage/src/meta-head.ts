@@ -1,30 +1,42 @@
+import { randomBytes } from 'node:crypto'
 import { Decoder, Encoder } from '@msgpack/msgpack'
+import { givenEtag } from './etag.ts'
 import type { StoredHeaders } from './headers.ts'
 import type { OpenFile } from './open-file.ts'
+import type { NewObject } from './storage.ts'
 
 /** The head of a file: three magic bytes, the length of the map in four bytes (little endian), a MessagePack map. */
-export function printMetaHead(headers: StoredHeaders): Uint8Array {
-  const map = encoder.encode(headers)
-  const head = Buffer.allocUnsafe(fixedBytes + map.length)
-  head.set(magic)
-  head.writeUInt32LE(map.length, magic.length)
-  head.set(map, fixedBytes)
-  return head
+export function printMetaHead(headers: StoredHeaders, object: Pick<NewObject, 'etag' | 'md5'>): NewHead {
+  const etag = givenEtag(object)
+  if (etag !== undefined) return { head: print({ ...headers, [etagName]: etag }) }
+  if (!object.md5) return { head: print(headers) }
+  // It is known when the bytes have been written; until then there is something as long that occurs nowhere else.
+  const placeholder = randomBytes(16).toString('hex')
+  const head = print({ ...headers, [etagName]: placeholder })
+  return { head, md5At: head.indexOf(placeholder) }
 }
+
+/** What to write in front of the bytes of an object, and where in it their MD5 belongs. */
+export type NewHead = { head: Uint8Array; md5At?: number }
 
 /** What stands in front of the bytes of an object: how long it is, and which headers it holds. */
 export type FileHead = {
   offset: number
   headers: Record<string, unknown>
+  /** The tag that was stored with the object. */
+  etag?: string
   /** What was read of the file to find that out, from its first byte on. */
   start?: Uint8Array
 }
 
-/** What a file begins with. A file without a head, or with one that makes no sense, is a plain file: it has none. */
-export async function readMetaHead(file: OpenFile, signal: AbortSignal): Promise<FileHead> {
+/**
+ * What a file begins with. A file without a head, or with one that makes no sense, is a plain file: it has none. A small
+ * file is read whole when its body is `wanted` as well.
+ */
+export async function readMetaHead(file: OpenFile, wanted: boolean, signal: AbortSignal): Promise<FileHead> {
   const size = Number(file.stat.size)
   if (size < fixedBytes) return { offset: 0, headers: {} }
-  let start = Buffer.allocUnsafeSlow(size <= smallFileBytes ? size : firstReadBytes)
+  let start = Buffer.allocUnsafeSlow(wanted && size <= smallFileBytes ? size : Math.min(size, firstReadBytes))
   await file.read(start, 0, signal)
   const plain = { offset: 0, headers: {}, start }
   if (!magic.equals(start.subarray(0, magic.length))) return plain
@@ -35,7 +47,21 @@ export async function readMetaHead(file: OpenFile, signal: AbortSignal): Promise
     await file.read(start, 0, signal)
   }
   const headers = readMap(start.subarray(fixedBytes, end))
-  return headers ? { offset: end, headers, start } : plain
+  if (!headers) return plain
+  const etag = headers[etagName]
+  return { offset: end, headers, start, ...(typeof etag === 'string' && etag !== '' ? { etag } : {}) }
+}
+
+/** Not a name that a client can choose: those of his metadata have a prefix. */
+const etagName = 'mortise-etag'
+
+function print(headers: StoredHeaders): Buffer {
+  const map = encoder.encode(headers)
+  const head = Buffer.allocUnsafe(fixedBytes + map.length)
+  head.set(magic)
+  head.writeUInt32LE(map.length, magic.length)
+  head.set(map, fixedBytes)
+  return head
 }
 
 const encoder = new Encoder({ sortKeys: true })

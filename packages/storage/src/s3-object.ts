@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
 import { MortiseError } from '@mortise/errors'
-import { asError, chunkBytes } from './body.ts'
 import { fromHeaders } from './headers.ts'
 import { resolveRange, type Span } from './range.ts'
+import { remoteObject } from './remote-object.ts'
 import type { ByteRange, ObjectInfo, StoredObject } from './storage.ts'
+import { decodeWords } from './words.ts'
 
 export function s3Info(
   headers: IncomingHttpHeaders,
@@ -30,43 +30,8 @@ export function s3Object(
   { key, range, signal, timeoutMs }: { key: string; range?: ByteRange; signal: AbortSignal; timeoutMs: number },
 ): StoredObject {
   const { size, length, span } = orDestroy(response, () => extent(response, range))
-  let taken = false
-  const stream = () => {
-    if (taken) throw new MortiseError('internal', `${key} was opened once and read twice`)
-    taken = true
-    return streamResponse(response, { length, signal, timeoutMs, key })
-  }
-  return {
-    info: s3Info(response.headers, size, key),
-    ...(span ? { range: span } : {}),
-    stream,
-    async bytes(limit) {
-      if (length > limit) {
-        response.destroy()
-        throw new MortiseError('too_large', `${key}: ${length} bytes, allowed are ${limit}`)
-      }
-      const bytes = new Uint8Array(length)
-      let at = 0
-      for await (const chunk of stream()) {
-        bytes.set(chunk, at)
-        at += chunk.length
-      }
-      return bytes
-    },
-    async [Symbol.asyncDispose]() {
-      response.destroy()
-    },
-  }
-}
-
-/** Text that cannot stand in a signed header as it is, in the form that S3 itself uses for it (RFC 2047). */
-export function encodeWords(text: string): string {
-  const plain = /^[\x20-\x7e]*$/.test(text) && !/^ | $| {2}|=\?/.test(text)
-  return plain ? text : `=?UTF-8?B?${Buffer.from(text).toString('base64')}?=`
-}
-
-function decodeWords(text: string): string {
-  return text.replace(/=\?utf-8\?b\?([\w+/=]*)\?=/gi, (_, word: string) => Buffer.from(word, 'base64').toString())
+  const body = { source: response, length, signal, timeoutMs, key, backend: 'S3' }
+  return remoteObject(s3Info(response.headers, size, key), span, body)
 }
 
 function extent(
@@ -99,55 +64,4 @@ function orDestroy<T>(response: IncomingMessage, read: () => T): T {
     response.destroy()
     throw error
   }
-}
-
-/**
- * The body with a limit on how long the backend may be silent. Only time spent waiting for it counts: a consumer that
- * is slow pauses the socket and the clock.
- */
-function streamResponse(
-  response: IncomingMessage,
-  { length, signal, timeoutMs, key }: { length: number; signal: AbortSignal; timeoutMs: number; key: string },
-): Readable {
-  let left = length
-  let timer: NodeJS.Timeout | undefined
-  const fail = (why: string, cause?: unknown) =>
-    stream.destroy(
-      signal.aborted
-        ? asError(signal.reason)
-        : new MortiseError('storage_unavailable', `${key}: ${why}, ${left} bytes are missing`, { cause }),
-    )
-  const stream = new Readable({
-    highWaterMark: chunkBytes,
-    read() {
-      timer ??= setTimeout(() => fail(`S3 was silent for ${timeoutMs} ms`), timeoutMs)
-      response.resume()
-    },
-    destroy(error, done) {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-      response.destroy()
-      done(error)
-    },
-  })
-  // The request has its own listener, but is done with a short body before anybody reads it.
-  const onAbort = () => stream.destroy(asError(signal.reason))
-  signal.addEventListener('abort', onAbort, { once: true })
-  if (signal.aborted) onAbort()
-  // Paused first, for a 'data' listener would start the flow before anybody reads.
-  response.pause()
-  response.on('data', (chunk: Buffer) => {
-    left -= chunk.length
-    if (stream.push(chunk)) {
-      timer?.refresh()
-      return
-    }
-    clearTimeout(timer)
-    timer = undefined
-    response.pause()
-  })
-  response.on('end', () => (left === 0 ? stream.push(null) : fail('the body has another length')))
-  response.on('error', error => fail('the connection broke off', error))
-  if (response.destroyed) fail('the connection broke off')
-  return stream
 }

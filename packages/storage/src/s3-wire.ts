@@ -2,10 +2,10 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { Readable } from 'node:stream'
-import { setTimeout as delay } from 'node:timers/promises'
 import { MortiseError } from '@mortise/errors'
 import { Client } from 'minio'
 import { asError } from './body.ts'
+import { retry } from './retry.ts'
 
 export type S3Request = {
   method: 'GET' | 'HEAD' | 'PUT' | 'DELETE'
@@ -55,23 +55,23 @@ export function createS3Wire(options: S3WireOptions) {
   }
 
   async function send(request: S3Request): Promise<IncomingMessage> {
-    const started = performance.now()
-    for (let tries = 1; ; tries += 1) {
-      request.signal.throwIfAborted()
-      try {
-        return await once(request)
-      } catch (error) {
-        request.signal.throwIfAborted()
-        const wait = firstWaitMs * 2 ** (tries - 1) * (0.5 + Math.random())
-        const late = performance.now() - started + wait > timeoutMs
-        const mayPass = error instanceof MortiseError && error.code === 'storage_unavailable'
-        if (!mayPass || request.repeatable === false || tries === maxTries || late) throw error
-        await delay(wait, undefined, { signal: request.signal }).catch(() => {})
-      }
+    const mayPass = (error: unknown) =>
+      request.repeatable !== false && error instanceof MortiseError && error.code === 'storage_unavailable'
+    return retry(() => once(request), { mayPass, timeoutMs, signal: request.signal })
+  }
+
+  /** Computed here: nothing is sent. */
+  async function presign(bucket: string, key: string, expiresSeconds: number): Promise<string> {
+    try {
+      return await client.presignedUrl('GET', bucket, key, expiresSeconds)
+    } catch (error) {
+      throw new MortiseError('storage_unavailable', `s3: cannot sign a URL: ${asError(error).message}`, {
+        cause: error,
+      })
     }
   }
 
-  return { send, close: () => agent.destroy() }
+  return { send, presign, close: () => agent.destroy() }
 }
 
 /** Reads an answer to its end, so that its connection can serve the next request; a long or slow one is cut. */
@@ -94,8 +94,6 @@ type Clock = { start(): void; stop(): void }
 /** One try: what the transport needs to know of it, and what it tells back. */
 type Call = { request: S3Request; clock: Clock; sent?: ClientRequest; status?: number; silent?: boolean }
 
-const maxTries = 3
-const firstWaitMs = 100
 const maxTextBytes = 64 * 1024
 
 /** Every status is judged here; what the client does not expect it reads into memory without a limit. */

@@ -1,11 +1,15 @@
 import { MortiseError } from '@mortise/errors'
 import { readBody, withBody } from './body.ts'
+import { checkCondition, isConditional, preconditionFailed } from './condition.ts'
 import { configuredHeaders, fromHeaders, guessContentType, toHeaders } from './headers.ts'
-import { createPlaces } from './keys.ts'
+import { createPlaces, placeOfBucket } from './keys.ts'
 import { checkRange, printRange } from './range.ts'
-import { encodeWords, s3Info, s3Object } from './s3-object.ts'
+import { listRemote, type RemoteAnswer, type RemoteQuestion } from './remote-listing.ts'
+import { printListing, readListing } from './s3-listing.ts'
+import { s3Info, s3Object } from './s3-object.ts'
 import { createS3Wire, drain, refusal, type S3Request } from './s3-wire.ts'
 import type { ByteRange, NewObject, ObjectInfo, ObjectRef, Storage } from './storage.ts'
+import { encodeWords } from './words.ts'
 
 export type S3StorageOptions = {
   /** `https://host:port`, or without a scheme for https. Absent: Amazon. Given: path-style addresses. */
@@ -25,7 +29,11 @@ export type S3StorageOptions = {
   timeoutMs?: number
 }
 
-/** Amazon S3 and what speaks its protocol. A get is one request; a put is one request too, so it is atomic. */
+/**
+ * Amazon S3 and what speaks its protocol. A get is one request; a put is one request too, so it is atomic. A put under a
+ * condition looks first, then leaves the decision to the backend: one that does not know conditions on writing may lose
+ * what others put between the two. The tag of an object is the backend's, which is the MD5 where that does not encrypt.
+ */
 export function createS3Storage(options: S3StorageOptions): Storage {
   const { region = 'us-east-1', maxSockets = 64, timeoutMs = 10_000 } = options
   const place = createPlaces(options)
@@ -34,8 +42,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
 
   const address = (ref: ObjectRef) => {
     const { container, key } = place(ref)
-    if (!bucketName.test(container)) throw new MortiseError('invalid_request', `bad bucket name "${container}"`)
-    return { bucket: container, key }
+    return { bucket: checkBucket(container), key }
   }
 
   async function get(ref: ObjectRef, { range, signal }: { range?: ByteRange; signal: AbortSignal }) {
@@ -51,8 +58,28 @@ export function createS3Storage(options: S3StorageOptions): Storage {
     return s3Object(response, { key: ref.key, ...(range ? { range } : {}), signal, timeoutMs })
   }
 
+  async function head(ref: ObjectRef, signal: AbortSignal): Promise<ObjectInfo | null> {
+    const request: S3Request = { method: 'HEAD', ...address(ref), signal }
+    const response = await wire.send(request)
+    if (response.statusCode !== 200 && response.statusCode !== 404) throw await refusal(request, response, timeoutMs)
+    await drain(response, timeoutMs)
+    if (response.statusCode === 404) return null
+    return s3Info(response.headers, Number(response.headers['content-length']), ref.key)
+  }
+
+  async function ask(bucket: string, question: RemoteQuestion, signal: AbortSignal): Promise<RemoteAnswer> {
+    const request: S3Request = { method: 'GET', bucket, query: printListing(question), signal }
+    const response = await wire.send(request)
+    if (response.statusCode === 200) return readListing(response, timeoutMs)
+    if (response.statusCode !== 404) throw await refusal(request, response, timeoutMs)
+    await drain(response, timeoutMs)
+    return { objects: [], prefixes: [], more: false }
+  }
+
   async function put(ref: ObjectRef, object: NewObject, signal: AbortSignal): Promise<ObjectInfo> {
     const at = address(ref)
+    const conditional = isConditional(object)
+    if (conditional) checkCondition(object, await head(ref, signal))
     if (object.size > maxPutBytes) throw new MortiseError('too_large', `${object.size} bytes in one put to S3`)
     const contentType = object.contentType ?? guessContentType(at.key)
     const headers = { ...toHeaders({ ...object, ...(contentType ? { contentType } : {}) }), ...configured }
@@ -62,12 +89,21 @@ export function createS3Storage(options: S3StorageOptions): Storage {
       method: 'PUT',
       ...at,
       signal,
-      signed: Object.fromEntries(amazon.map(([name, value]) => [name, encodeWords(value)])),
+      signed: {
+        ...Object.fromEntries(amazon.map(([name, value]) => [name, encodeWords(value)])),
+        ...(object.ifAbsent ? { 'if-none-match': '*' } : {}),
+        ...(object.ifMatch && object.ifMatch !== '*' ? { 'if-match': `"${object.ifMatch}"` } : {}),
+      },
       unsigned: { ...Object.fromEntries(rest), 'content-length': String(object.size) },
       body: () => readBody(object, signal),
-      repeatable: object.body instanceof Uint8Array,
+      // A try that was done although its answer was lost would make the next one fail.
+      repeatable: object.body instanceof Uint8Array && !conditional,
     }
     const response = await wire.send(request)
+    if (conditional && (response.statusCode === 412 || (response.statusCode === 404 && object.ifMatch))) {
+      await drain(response, timeoutMs)
+      throw preconditionFailed('the object was changed meanwhile')
+    }
     if (response.statusCode !== 200) throw await refusal(request, response, timeoutMs)
     await drain(response, timeoutMs)
     // The answer does not say when the object was made; the clock of the backend at the end of the put is the nearest.
@@ -78,20 +114,23 @@ export function createS3Storage(options: S3StorageOptions): Storage {
   return {
     kind: 's3',
     get,
-    async head(ref, signal) {
-      const request: S3Request = { method: 'HEAD', ...address(ref), signal }
-      const response = await wire.send(request)
-      if (response.statusCode !== 200 && response.statusCode !== 404) throw await refusal(request, response, timeoutMs)
-      await drain(response, timeoutMs)
-      if (response.statusCode === 404) return null
-      return s3Info(response.headers, Number(response.headers['content-length']), ref.key)
-    },
+    head,
     put: (ref, object, signal) => withBody(object, () => put(ref, object, signal)),
     async delete(ref, signal) {
       const request: S3Request = { method: 'DELETE', ...address(ref), signal }
       const response = await wire.send(request)
       if (![200, 204, 404].includes(response.statusCode!)) throw await refusal(request, response, timeoutMs)
       await drain(response, timeoutMs)
+    },
+    async list(bucket, options) {
+      const { container, prefix } = placeOfBucket(place, bucket)
+      checkBucket(container)
+      return listRemote(prefix, options, question => ask(container, question, options.signal))
+    },
+    async presign(ref, { expiresSeconds, signal }) {
+      signal.throwIfAborted()
+      const { bucket, key } = address(ref)
+      return wire.presign(bucket, key, expiresSeconds)
     },
     async ping(signal) {
       const listing = options.bucket ? { bucket: options.bucket, query: 'list-type=2&max-keys=1' } : {}
@@ -113,3 +152,8 @@ const maxPutBytes = 5 * 1024 ** 3
 
 /** Wide enough for old buckets in capitals; narrow enough to need no escaping in a path or a host name. */
 const bucketName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/
+
+function checkBucket(name: string): string {
+  if (!bucketName.test(name)) throw new MortiseError('invalid_request', `bad bucket name "${name}"`)
+  return name
+}

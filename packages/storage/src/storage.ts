@@ -17,8 +17,10 @@ export type ByteRange = { start: number; end?: number } | { suffix: number }
 export type ObjectInfo = {
   /** Bytes of the whole object, also when only a range of it was opened. */
   size: number
-  /** Opaque, without quotes, strong: other bytes have another tag. */
+  /** Opaque, without quotes, strong unless `weak` is there: other bytes have another tag. */
   etag: string
+  /** The tag only says that the object means the same (RFC 9110 section 8.8.1). */
+  weak?: true
   lastModified: Date
   contentType?: string
   cacheControl?: string
@@ -27,6 +29,8 @@ export type ObjectInfo = {
   contentDisposition?: string
   /** User metadata (`x-amz-meta-*`): lower-case names without that prefix. */
   metadata: Record<string, string>
+  /** Further `x-*` fields of an HTTP origin, by lower-case name, which clients are told as they are. */
+  extraHeaders?: Record<string, string>
 }
 
 /**
@@ -62,6 +66,48 @@ export type NewObject = {
    * For kinds that write files; one that keeps no metadata, by which a torn object is found out, takes no notice.
    */
   sync?: boolean
+  /** The MD5 of the bytes, in hex, becomes the ETag, as clients of S3 expect it, where the kind can keep it. */
+  md5?: true
+  /** Becomes the ETag, before {@link md5}, where the kind can keep it: for the `<md5>-<parts>` of a multipart upload. */
+  etag?: string
+  /**
+   * `precondition_failed` when there is an object already. Of several such puts at the same time one is done, except
+   * for kinds whose description says otherwise.
+   */
+  ifAbsent?: true
+  /**
+   * `precondition_failed` unless there is an object whose tag is strong and this one; `*` is any object. Of several such
+   * puts at the same time one is done, except for kinds whose description says otherwise.
+   */
+  ifMatch?: string
+}
+
+export type ListOptions = {
+  /**
+   * Only keys that begin with this text, which begins with a slash; `/` is all of them. It is compared as it is: one
+   * that no key begins with, for example because it repeats a slash, lists nothing.
+   */
+  prefix: string
+  /** Only keys and common prefixes behind this text, in the order of the listing. Absent or empty: from the start. */
+  after?: string
+  /**
+   * Keys that have it behind the prefix are told once, by the part up to and with it. Absent or empty: every key is
+   * told.
+   */
+  delimiter?: string
+  /** Keys and common prefixes of one page together, 1 to 1,000. */
+  limit: number
+  signal: AbortSignal
+}
+
+/** One page. What lists does not grow with the number of keys that there are. */
+export type Listing = {
+  /** In the order of the UTF-8 bytes of their keys, which begin with a slash. */
+  objects: { key: string; info: Pick<ObjectInfo, 'size' | 'etag' | 'lastModified'> }[]
+  /** Each ends in the delimiter; in the same order. */
+  prefixes: string[]
+  /** The last key or common prefix of this page, for `after`; `null` when there are no more. */
+  next: string | null
 }
 
 /**
@@ -82,8 +128,21 @@ export type Storage = AsyncDisposable & {
    * announced `invalid_request`.
    */
   put(ref: ObjectRef, object: NewObject, signal: AbortSignal): Promise<ObjectInfo>
-  /** Deleting what is not there is a success. */
+  /** Deleting what is not there is a success, and so is deleting a folder that is not empty, which stays. */
   delete(ref: ObjectRef, signal: AbortSignal): Promise<void>
+  /**
+   * The keys of a bucket, a page at a time; an empty one when there is no such container. Absent: the kind cannot tell
+   * its keys. Objects under {@link reservedPrefix} show only when `prefix` begins with it (uploads in parts live there);
+   * `pathPrefix` itself never does. An object that is put or deleted
+   * meanwhile may show or not; every other one that the options mean is told once. A page may hold fewer than `limit`
+   * although there are more.
+   */
+  list?(bucket: string, options: ListOptions): Promise<Listing>
+  /**
+   * A URL under which the backend itself gives out the object for `expiresSeconds` (at most seven days) to whoever has
+   * it; whether there is an object is not looked at. Absent: the kind has no such URLs.
+   */
+  presign?(ref: ObjectRef, options: { expiresSeconds: number; signal: AbortSignal }): Promise<string>
   /** Throws `storage_unavailable` when the backend cannot be used now; for readiness. */
   ping(signal: AbortSignal): Promise<void>
 }
@@ -92,3 +151,6 @@ export type Storage = AsyncDisposable & {
 export function isImage({ contentType }: Pick<ObjectInfo, 'contentType'>): boolean {
   return contentType?.includes('image/') ?? false
 }
+
+/** Keys of Mortise's own, such as the parts of uploads: in storages, but never in listings nor under a URL. */
+export const reservedPrefix = '/.mortise/'

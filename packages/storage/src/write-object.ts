@@ -1,22 +1,42 @@
-import { writev } from 'node:fs'
+import type { Hash } from 'node:crypto'
+import { write, writev } from 'node:fs'
 import { Readable } from 'node:stream'
 import { chunkBytes, readBody } from './body.ts'
 import type { NewObject } from './storage.ts'
 
-/** Writes the head and the body to an empty file. Throws as `readBody`, and what the file system says. */
-export async function writeObject(fd: number, head: Uint8Array, object: NewObject, signal: AbortSignal): Promise<void> {
+export type ObjectFile = {
+  /** What stands before the body. */
+  head: Uint8Array
+  object: NewObject
+  signal: AbortSignal
+}
+
+/** Writes an object to an empty file; `hash` sees its body. Throws as `readBody`, and what the file system says. */
+export async function writeObject(fd: number, { head, object, signal }: ObjectFile, hash?: Hash): Promise<void> {
   const { body } = object
   if (body instanceof Readable) {
     await writeAll(fd, [head])
-    for await (const chunk of readBody(object, signal)) await writeAll(fd, [chunk])
+    for await (const chunk of readBody(object, signal)) {
+      hash?.update(chunk)
+      await writeAll(fd, [chunk])
+    }
     return
   }
   // A small body leaves with its head, in one call.
-  await writeAll(fd, [head, body.subarray(0, chunkBytes)])
+  let piece = body.subarray(0, chunkBytes)
+  hash?.update(piece)
+  await writeAll(fd, [head, piece])
   for (let at = chunkBytes; at < body.length; at += chunkBytes) {
     signal.throwIfAborted()
-    await writeAll(fd, [body.subarray(at, at + chunkBytes)])
+    piece = body.subarray(at, at + chunkBytes)
+    hash?.update(piece)
+    await writeAll(fd, [piece])
   }
+}
+
+/** Overwrites a few bytes that are there already, which takes no space that could be missing. */
+export async function overwrite(fd: number, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) at += await writeAt(fd, bytes.subarray(at), position + at)
 }
 
 /** What is left of `pieces` when their first `count` bytes are gone. */
@@ -38,5 +58,11 @@ async function writeAll(fd: number, pieces: Uint8Array[]): Promise<void> {
 function writeSome(fd: number, pieces: Uint8Array[]): Promise<number> {
   return new Promise((resolve, reject) => {
     writev(fd, pieces, (error, count) => (error ? reject(error) : resolve(count)))
+  })
+}
+
+function writeAt(fd: number, bytes: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, 0, bytes.length, position, (error, count) => (error ? reject(error) : resolve(count)))
   })
 }
