@@ -1,5 +1,5 @@
+import { untilAborted } from '@mortise/async'
 import { MortiseError } from '@mortise/errors'
-import { untilAborted } from './until-aborted.ts'
 
 /** Watches native work, which nothing can end. */
 export type Guard = {

@@ -15,8 +15,9 @@ import {
 import { readHeader } from './header.ts'
 import { readJpegHeader } from './jpeg-header.ts'
 import { readDrawing } from './svg/drawing.ts'
+import { readSvg } from './svg/read.ts'
 
-const header = (bytes: Uint8Array) => readHeader(bytes, 100_000_000, async svg => readDrawing(svg))
+const header = (bytes: Uint8Array) => readHeader(bytes, 100_000_000, async svg => readDrawing(readSvg(svg)))
 
 describe('the header', () => {
   it.each<[string, () => Original | Promise<Original>, object]>([
@@ -67,6 +68,7 @@ describe('the header that is read without libvips', () => {
           bands: told.channels,
           progressive: told.isProgressive,
           profile: told.hasProfile,
+          tags: told.exif !== undefined,
         })
       }),
       { numRuns: 60 },

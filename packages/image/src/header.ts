@@ -23,6 +23,8 @@ export type Header = {
   depth: number
   cmyk: boolean
   profile: boolean
+  /** EXIF, IPTC or comments. */
+  tags: boolean
   /** Progressive JPEG or interlaced PNG. */
   progressive: boolean
   /** Of an SVG. */
@@ -36,8 +38,8 @@ const bytesOf: Record<string, number> = { uchar: 1, char: 1, ushort: 2, short: 2
 
 // The first bytes of JPEG, PNG, GIF, WebP, TIFF and AVIF. libvips would take nearly any other text for an SVG.
 const raster = /^(\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|II[*+]\0|MM\0[*+]|....ftyp)/s
-/** The text of an SVG is parsed whole, by us and by libvips, and nothing interrupts that. */
-const maxSvgBytes = 512 * 1024
+/** With the pictures in it. The renderer's parser takes no longer text. */
+const maxSvgBytes = 10_000_000
 const xml = /^(\xef\xbb\xbf)?\s*</
 
 /**
@@ -53,6 +55,9 @@ export async function readHeader(bytes: Uint8Array, inputPixels: number, look: L
     throw new MortiseError('limit_exceeded', `an SVG of ${bytes.byteLength} bytes`)
   }
   const drawing = isRaster ? undefined : await look(bytes)
+  if (drawing && drawing.pixels > inputPixels) {
+    throw new MortiseError('limit_exceeded', `${drawing.pixels} pixels of pictures in an SVG are over ${inputPixels}`)
+  }
   const metadata = await read(bytes, inputPixels)
   return {
     format: formatOf(metadata, drawing),
@@ -65,6 +70,7 @@ export async function readHeader(bytes: Uint8Array, inputPixels: number, look: L
     depth: bytesOf[metadata.depth] ?? 8,
     cmyk: metadata.space === 'cmyk',
     profile: metadata.hasProfile,
+    tags: Boolean(metadata.exif ?? metadata.iptc ?? metadata.comments),
     progressive: metadata.isProgressive,
     delay: metadata.delay ?? [],
     loop: metadata.loop ?? 0,

@@ -22,16 +22,18 @@ export type Headers = {
 export type HeadersOptions = {
   inputPixels: number
   look: Look
+  /** How the overlay with this name is looked through when it is an SVG. */
+  lookAtOverlay(name: string): Look
   guard: Guard
   /** Waits for one of the renders that there may be at one time; resolves with what gives it back. */
   takeSlot(signal: AbortSignal): Promise<() => void>
 }
 
-export function createHeaders({ inputPixels, look, guard, takeSlot }: HeadersOptions): Headers {
+export function createHeaders({ inputPixels, look, lookAtOverlay, guard, takeSlot }: HeadersOptions): Headers {
   // The same watermark comes with every render that wants it; it is known for as long as its owner keeps its bytes.
   const known = new WeakMap<Uint8Array, Header>()
 
-  async function read(bytes: Uint8Array, signal: AbortSignal): Promise<Header> {
+  async function readWith(look: Look, bytes: Uint8Array, signal: AbortSignal): Promise<Header> {
     const plain = readJpegHeader(bytes)
     if (plain) return plain
     // Some formats are parsed whole to be asked their size, which nothing interrupts: that counts as a render.
@@ -39,10 +41,10 @@ export function createHeaders({ inputPixels, look, guard, takeSlot }: HeadersOpt
     return guard.watch(readHeader(bytes, inputPixels, look), signal, { giveBack })
   }
 
-  async function readOverlay(bytes: Uint8Array, signal: AbortSignal): Promise<Header> {
+  async function readOverlay(name: string, bytes: Uint8Array, signal: AbortSignal): Promise<Header> {
     const before = known.get(bytes)
     if (before) return before
-    const header = await read(bytes, signal).catch(error => {
+    const header = await readWith(lookAtOverlay(name), bytes, signal).catch(error => {
       throw signal.aborted ? signal.reason : toOverlayError(error)
     })
     known.set(bytes, header)
@@ -50,14 +52,14 @@ export function createHeaders({ inputPixels, look, guard, takeSlot }: HeadersOpt
   }
 
   return {
-    read,
+    read: (bytes, signal) => readWith(look, bytes, signal),
     async readOverlays(passes, files, signal) {
       const names = new Set(passes.flat().flatMap(step => operationOf(step).overlay?.(step) ?? []))
       const overlays: KnownOverlay[] = []
       for (const name of names) {
         const bytes = files?.get(name)
         if (!bytes) throw new MortiseError('internal', 'a watermark came without its image')
-        overlays.push({ name, bytes, header: await readOverlay(bytes, signal) })
+        overlays.push({ name, bytes, header: await readOverlay(name, bytes, signal) })
       }
       return overlays
     },

@@ -9,6 +9,7 @@ export function readJpegHeader(bytes: Uint8Array): Header | null {
   if (view.byteLength < 4 || view.getUint16(0) !== 0xffd8) return null
   let orientation: number | null = null
   let profile = false
+  let tags = false
   for (const { marker, start, length } of segments(view)) {
     if (marker === app1 && text(view, start, length, 6) === 'Exif\0\0') {
       // Two of them are a matter of taste.
@@ -17,13 +18,20 @@ export function readJpegHeader(bytes: Uint8Array): Header | null {
       if (orientation === null) return null
     }
     if (marker === app2 && text(view, start, length, 12) === 'ICC_PROFILE\0') profile = true
-    if (isFrame(marker)) return readFrame(view, start, length, marker, orientation ?? 1, profile)
+    if (marker === app13 || marker === comment) tags = true
+    if (isFrame(marker)) {
+      const frame = readFrame(view, start, length, marker)
+      return frame && { ...frame, orientation: orientation ?? 1, profile, tags: tags || orientation !== null }
+    }
   }
   return null
 }
 
 const app1 = 0xe1
 const app2 = 0xe2
+/** Where IPTC is. */
+const app13 = 0xed
+const comment = 0xfe
 const progressiveFrame = 0xc2
 
 // Baseline, extended and progressive; the other frames are rare and libvips' business. (ITU T.81, table B.1)
@@ -44,20 +52,15 @@ function* segments(view: DataView): Generator<{ marker: number; start: number; l
   }
 }
 
-function readFrame(
-  view: DataView,
-  start: number,
-  length: number,
-  marker: number,
-  orientation: number,
-  profile: boolean,
-): Header | null {
+type Frame = Omit<Header, 'orientation' | 'profile' | 'tags'>
+
+function readFrame(view: DataView, start: number, length: number, marker: number): Frame | null {
   if (length < 6 || view.getUint8(start) !== 8) return null
   const [height, width, bands] = [view.getUint16(start + 1), view.getUint16(start + 3), view.getUint8(start + 5)]
   if (width === 0 || height === 0 || (bands !== 1 && bands !== 3) || length !== 6 + 3 * bands) return null
   const progressive = marker === progressiveFrame
   const plain = { alpha: false, depth: 1, cmyk: false, frames: 1, delay: [], loop: 0 }
-  return { format: 'jpeg', width, height, orientation, bands, profile, progressive, ...plain }
+  return { format: 'jpeg', width, height, bands, progressive, ...plain }
 }
 
 /** The orientation of the first directory: 1 when it has none, `null` when it is not as EXIF says. (EXIF 2.3, 4.6) */

@@ -17,6 +17,7 @@ const jpeg: Header = {
   depth: 1,
   cmyk: false,
   profile: false,
+  tags: false,
   progressive: false,
   delay: [],
   loop: 0,
@@ -101,7 +102,7 @@ describe('the estimate of memory', () => {
 })
 
 describe('an SVG', () => {
-  const drawing = { once: 1000, perMegapixel: 5000, layers: 0 }
+  const drawing = { once: 1000, perMegapixel: 5000, decoding: 0, filtering: 0, layers: 0, pixels: 0 }
   const svg: Header = { ...jpeg, format: 'svg', width: 1000, height: 1000, bands: 4, alpha: true, drawing }
   const needed = (header: Header, steps: Step[]) =>
     checkLimits(planWork(header, [steps], { ...anOutput, format: 'png' }), size, [], limits)
@@ -116,6 +117,29 @@ describe('an SVG', () => {
   it('is measured by the size in which it is drawn', () => {
     expect(() => needed(svg, [resize(3000)])).toThrow(expect.objectContaining({ code: 'limit_exceeded' }))
     expect(needed(svg, [resize(2000)])).toBeGreaterThan(2000 * 2000 * 4)
+  })
+
+  it('is measured by the strips in which it is drawn, where it has filters', () => {
+    const filtered = { ...svg, drawing: { ...drawing, perMegapixel: 0, filtering: 2000 } }
+    const most = needed(filtered, [resize(2000)])
+    expect(most).toBeGreaterThan(0)
+    expect(() => needed(filtered, [resize(1000, 2001)])).not.toThrow()
+    expect(() => needed(filtered, [resize(2001)])).toThrow(expect.objectContaining({ code: 'limit_exceeded' }))
+  })
+
+  it('is refused with others that are laid over it, when all take too long together', () => {
+    const slow = { ...svg, drawing: { ...drawing, perMegapixel: 9_000 } }
+    const mark = { name: 'file:mark.svg', bytes: new Uint8Array(700), header: slow }
+    const work = planWork(slow, [[]], { ...anOutput, format: 'png' })
+    expect(checkLimits(work, size, [mark, mark], limits)).toBeGreaterThan(0)
+    expect(() => checkLimits(work, size, [mark, mark, mark], limits)).toThrow(
+      expect.objectContaining({ code: 'invalid_request' }),
+    )
+  })
+
+  it('takes memory for each pixel of the pictures in it', () => {
+    const holding = needed({ ...svg, drawing: { ...drawing, pixels: 1000 } }, [])
+    expect(holding - needed(svg, [])).toBe(20 * 1000)
   })
 
   it('takes memory for each of its layers', () => {

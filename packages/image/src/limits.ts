@@ -1,9 +1,10 @@
 import { MortiseError } from '@mortise/errors'
 import { type Format, type Frame, operationOf, places, type Step } from '@mortise/operations'
-import { decoding, encoding, lines } from './bytes.ts'
+import { decoding, embeddedBytes, encoding, lines, textBytes } from './bytes.ts'
 import { toOverlayError } from './errors.ts'
 import type { Header } from './header.ts'
 import type { KnownOverlay } from './headers.ts'
+import { drawingMs } from './svg/drawing.ts'
 import type { ImageLimits } from './types.ts'
 import type { Work } from './work.ts'
 
@@ -45,13 +46,19 @@ export function checkLimits(
   }
   checkDerivative(last, output.format, limits)
   const start = decoded(header, frame, pipelines[0].steps)
-  checkDrawing(header, start.pixels, limits)
+  let { drawing } = start
+  checkDrawing(drawing, limits)
 
   // Pixels are handed from one pipeline to the next in one piece, and are there twice while they are.
   const between = 2 * 4 * largest
   const written = encoding(output.format, opaque) * pixels(last) + lines * last.width
-  const laid = overlays.reduce((sum, overlay) => sum + checkOverlay(overlay, limits), 0)
-  const memory = size + start.bytes + between + written + laid
+  let laid = 0
+  for (const overlay of overlays) {
+    const more = checkOverlay(overlay, drawing, limits)
+    laid += more.bytes
+    drawing += more.drawing
+  }
+  const memory = fileBytes(header, size) + start.bytes + between + written + laid
   if (memory > limits.memory) throw new MortiseError('limit_exceeded', `about ${memory} bytes of memory are needed`)
   return memory
 }
@@ -73,43 +80,47 @@ function checkDerivative(frame: Frame, format: Format, limits: ImageLimits) {
   throw new MortiseError('limit_exceeded', `${print(frame)}: no side of a ${format} may be over ${side} px`)
 }
 
+const fileBytes = ({ drawing }: Header, size: number) => (drawing ? textBytes * size : size)
+
 // Nothing interrupts the drawing of an SVG, and a pool that has waited for twice the time gives its process up.
-function checkDrawing({ drawing }: Header, area: number, { renderSeconds }: ImageLimits) {
-  if (!drawing) return
-  const ms = drawing.once + drawing.perMegapixel * (area / 1e6)
-  if (ms > renderSeconds * 1500) {
-    throw new MortiseError('limit_exceeded', `an SVG that may take ${Math.round(ms / 1000)} s to draw`)
-  }
+function checkDrawing(ms: number, { renderSeconds }: ImageLimits) {
+  if (ms <= renderSeconds * 1500) return
+  throw new MortiseError('limit_exceeded', `an SVG that may take ${Math.round(ms / 1000)} s to draw`)
 }
 
-/** Returns the bytes that an overlay takes: its file, decoded, all of it as it is laid over, and the part that shows. */
-function checkOverlay({ bytes, header }: KnownOverlay, limits: ImageLimits): number {
+/**
+ * Returns the bytes that an overlay takes: its file, decoded, all of it as it is laid over, and the part that shows; and
+ * the time to draw it, after `before` ms of others in the same render.
+ */
+function checkOverlay({ bytes, header }: KnownOverlay, before: number, limits: ImageLimits) {
   const frame = { width: header.width, height: header.height, pages: 1 }
   try {
     atMost('an overlay', limits.inputPixels)(frame)
-    const { bytes: first, pixels: area } = decoded(header, frame, [])
-    checkDrawing(header, area, limits)
-    return bytes.byteLength + first + 2 * 4 * pixels(frame)
+    const { bytes: first, drawing } = decoded(header, frame, [])
+    if (drawing > 0) checkDrawing(before + drawing, limits)
+    return { bytes: fileBytes(header, bytes.byteLength) + first + 2 * 4 * pixels(frame), drawing }
   } catch (error) {
     throw toOverlayError(error)
   }
 }
 
-/** What the pixels of an original take, and how many of them there are when an SVG is drawn. */
-function decoded(header: Header, frame: Frame, steps: Step[]): { bytes: number; pixels: number } {
+/** What the pixels of an original take, and how many ms it takes to draw an SVG. */
+function decoded(header: Header, frame: Frame, steps: Step[]): { bytes: number; drawing: number } {
   const [first] = steps
   const scaled = first && startsWithScale(first) ? operationOf(first).scaled?.(frame, first) : undefined
   if (header.drawing) {
     // It is drawn in the size that is asked for, with its layers one over the other.
     const area = Math.max(pixels(frame), pixels(scaled ?? frame))
-    return { bytes: area * 4 * (1 + header.drawing.layers), pixels: area }
+    const { layers, pixels: embedded } = header.drawing
+    const drawing = drawingMs(header.drawing, area, Math.max(frame.height, scaled?.height ?? 0))
+    return { bytes: area * 4 * (1 + layers) + embedded * embeddedBytes, drawing }
   }
   const full = pixels(frame) * decoding(header)
   const shrink = scaled ? shrinkOnLoad(header.format, frame, scaled) : 1
   // All coefficients of a progressive JPEG are in memory, two bytes each, however small its pixels become.
   const coefficients = header.format === 'jpeg' && header.progressive ? 2 * pixels(frame) * header.bands : 0
   const bytes = full / shrink ** 2 + (lines * frame.width) / shrink + coefficients
-  return { bytes: Math.ceil(bytes), pixels: pixels(frame) }
+  return { bytes: Math.ceil(bytes), drawing: 0 }
 }
 
 const startsWithScale = (step: Step) => operationOf(step).places.includes(places.scale)

@@ -1,6 +1,7 @@
 import { MortiseError } from '@mortise/errors'
 import { createBudget } from './budget.ts'
 import { createGuard } from './guard.ts'
+import type { Look } from './header.ts'
 import { createHeaders, type KnownOverlay } from './headers.ts'
 import { checkLimits } from './limits.ts'
 import type { Task } from './thread.ts'
@@ -13,8 +14,13 @@ export type ImagePoolOptions = {
   /** Renders at one time. */
   threads: number
   limits: ImageLimits
-  /** `refuse`: SVG is `invalid_request`, as an original and as an overlay. Default: allow. */
-  svg?: 'allow' | 'refuse'
+  /** Where it is not allowed, SVG is `invalid_request`: nowhere, or only as `originals`. Default: allow. */
+  svg?: 'allow' | 'originals' | 'refuse'
+  /**
+   * The overlays that may be SVG, by name. Default: none. To draw one is the most that few bytes can ask for, so a
+   * stranger is not to say which: these are those that the operator has named himself.
+   */
+  svgOverlays?: ReadonlySet<string>
   /**
    * Called once, when a render has not ended within `hardLimitSeconds`. Only the end of the process ends its native
    * work; until then the pool refuses everything with `overloaded`.
@@ -25,19 +31,23 @@ export type ImagePoolOptions = {
 }
 
 /** Starts the threads. From here on this process reads images from memory only, and only of the formats served. */
-export function createImagePool({ threads, limits, svg, onStuck, hardLimitSeconds }: ImagePoolOptions): ImagePool {
+export function createImagePool({ threads, limits, svg = 'allow', ...options }: ImagePoolOptions): ImagePool {
   limitLoaders()
   prepareVips()
   const pool = createThreads(threads)
   const slots = createBudget(threads)
   const memory = createBudget(limits.memory)
-  const hardLimit = (hardLimitSeconds ?? limits.renderSeconds * 2 + 5) * 1000
+  const hardLimit = (options.hardLimitSeconds ?? limits.renderSeconds * 2 + 5) * 1000
   const guard = createGuard(hardLimit, () => {
     refuse(new MortiseError('overloaded', 'a render does not end; this process has to'))
-    onStuck?.()
+    options.onStuck?.()
   })
-  const look = svg === 'refuse' ? refuseSvg : pool.look
-  const headers = createHeaders({ inputPixels: limits.inputPixels, look, guard, takeSlot })
+  const overlays = svg === 'allow' ? options.svgOverlays : undefined
+  const headers = createHeaders({
+    ...{ inputPixels: limits.inputPixels, guard, takeSlot },
+    look: svg === 'refuse' ? refuseSvg('originals') : pool.look,
+    lookAtOverlay: name => (overlays?.has(name) ? pool.look : refuseSvg('watermarks')),
+  })
   let refusal: MortiseError | null = null
   let closed: Promise<boolean> | null = null
 
@@ -111,4 +121,9 @@ export function createImagePool({ threads, limits, svg, onStuck, hardLimitSecond
   }
 }
 
-const refuseSvg = () => Promise.reject(new MortiseError('invalid_request', 'svg originals are switched off'))
+const refuseSvg =
+  (what: 'originals' | 'watermarks'): Look =>
+  () =>
+    Promise.reject(new MortiseError('invalid_request', `svg ${what} ${reasons[what]}`))
+
+const reasons = { originals: 'are switched off', watermarks: 'are only for presets, where they are switched on' }

@@ -69,21 +69,45 @@ describe('a request is invalid', () => {
 describe('an SVG', () => {
   const gzipped = (original: Uint8Array) => new Uint8Array(gzipSync(original))
   const blurs = '<rect style="filter:blur(9px)"/>'
+  const filter = (text: string) => `<filter id="f">${text}</filter><rect width="100%" height="100%" filter="url(#f)"/>`
+  const shown = (file: Uint8Array, type = 'png') =>
+    `<image id="p" width="10" height="10" href="data:image/${type};base64,${Buffer.from(file).toString('base64')}"/>`
+  const often = (file: Uint8Array) => shown(file, 'jpeg') + '<use href="#p"/>'.repeat(30)
 
-  it.each<[string, () => Original, string]>([
+  it.each<[string, () => Original | Promise<Original>, string]>([
     ['with white space before it is drawn', () => spaced(svg(10, 10)), 'made'],
     ['is refused when it is compressed', () => gzipped(svg(10, 10)), 'undecodable'],
     ['is refused behind a lot of white space', () => spaced(svg(10, 10), 900), 'undecodable'],
+    ['with a picture in it is drawn', async () => svg(10, 10, shown(await photoPng(20, 20))), 'made'],
+    ['with a photo in it is drawn', async () => svg(10, 10, shown(await photo(20, 20), 'jpeg')), 'made'],
+    ['is refused with a broken picture in it', () => svg(10, 10, shown(Buffer.from('no png'))), 'invalid_request'],
     [
-      'is refused with a picture in it',
-      () => svg(10, 10, '<image href="data:image/png;base64,AA=="/>'),
+      'is refused with a photo that is called otherwise',
+      async () => svg(10, 10, shown(await photo(20, 20))),
       'invalid_request',
+    ],
+    ['is refused with an SVG in it', () => svg(10, 10, shown(svg(10, 10))), 'invalid_request'],
+    ['is refused with a picture of too many pixels', async () => svg(10, 10, shown(await bombPng())), 'limit_exceeded'],
+    [
+      'is refused with the same picture too often',
+      async () => svg(10, 10, often(await flat('jpeg', 4000, 4000))),
+      'limit_exceeded',
+    ],
+    [
+      'is refused with a radius over all of it',
+      () => svg(2000, 2000, filter('<feMorphology radius="900"/>')),
+      'limit_exceeded',
+    ],
+    [
+      'is refused with many parts merged',
+      () => svg(1000, 1000, filter(`<feMerge>${'<feMergeNode/>'.repeat(150)}</feMerge>`)),
+      'limit_exceeded',
     ],
     ['is refused when it has too much text', () => svg(10, 10, `<!--${' '.repeat(600_000)}-->`), 'limit_exceeded'],
     ['is refused when it takes too long', () => svg(1000, 1000, blurs.repeat(999)), 'limit_exceeded'],
     ['is drawn when it is small enough not to', () => svg(10, 10, blurs.repeat(9)), 'made'],
   ])('%s', async (_name, original, code) => {
-    expect(await refusal(original(), [], { format: 'png' })).toBe(code)
+    expect(await refusal(await original(), [], { format: 'png' })).toBe(code)
   })
 
   it('is refused where it is switched off, and nothing else is', async () => {

@@ -32,6 +32,7 @@ import { readHeader } from './header.ts'
 import { createImagePool } from './image.ts'
 import { render as renderHere } from './render.ts'
 import { readDrawing } from './svg/drawing.ts'
+import { readSvg } from './svg/read.ts'
 import { planWork } from './work.ts'
 
 const pool = createImagePool({ threads: 2, limits })
@@ -260,6 +261,31 @@ describe('colours and metadata', () => {
     expect(after.icc?.equals(before.icc!)).toBe(true)
   })
 
+  it.each<[string, Step[], Format]>([
+    ['one pipeline', [resize(20)], 'jpeg'],
+    ['several pipelines', [crop(30, 30), crop(20, 20)], 'jpeg'],
+    ['another format', [resize(20)], 'webp'],
+    ['another format with EXIF', [resize(20)], 'avif'],
+  ])('are not made up where there are none, through %s', async (_name, steps, format) => {
+    const original = await photo(40, 40)
+    const of = async (bytes: Uint8Array) => {
+      const { exif, icc, xmp, iptc } = await sharp(bytes).metadata()
+      return { exif, icc, xmp, iptc }
+    }
+    expect(await of(original)).toEqual({})
+    expect(await of((await render(original, steps, { metadata: 'keep', format })).bytes)).toEqual({})
+  })
+
+  it('keep a profile that comes alone', async () => {
+    const original = await sharp(await photo(40, 40))
+      .withIccProfile('p3')
+      .jpeg()
+      .toBuffer()
+    const { exif, icc } = await sharp((await render(original, [resize(20)], { metadata: 'keep' })).bytes).metadata()
+    const before = await sharp(original).metadata()
+    expect([before.exif, exif, icc?.equals(before.icc!)]).toEqual([undefined, undefined, true])
+  })
+
   it.each(['strip', 'keep'] as const)('of CMYK come out as sRGB (%s)', async metadata => {
     const original = await cmykJpeg(64, 64)
     const { bytes } = await render(original, [resize(40)], { metadata })
@@ -330,7 +356,7 @@ describe('a render', () => {
       if (asked === 2) throw new Error('gone')
       return 10
     }
-    const header = await readHeader(await photo(60, 40), limits.inputPixels, async svg => readDrawing(svg))
+    const header = await readHeader(await photo(60, 40), limits.inputPixels, async svg => readDrawing(readSvg(svg)))
     const work = planWork(header, [[crop(30, 30), crop(20, 20), crop(10, 10)]], anOutput)
     const bounds = { inputPixels: limits.inputPixels, seconds }
     await expect(renderHere(await photo(60, 40), { work, bounds, overlays: new Map() })).rejects.toThrow('gone')

@@ -69,7 +69,12 @@ function colour(image: Sharp, { header, orient, output }: Work): Sharp {
   // The tag has to go although the pixels were not turned by it; sharp does that only with sRGB as the profile.
   if (!orient && header.orientation > 1) return image.withMetadata({ orientation: 1 })
   // Pixels of CMYK become sRGB, so their profile may not stay.
-  return header.cmyk ? image.keepMetadata().withIccProfile('srgb') : image.keepMetadata()
+  return header.cmyk ? keep(image, header).withIccProfile('srgb') : keep(image, header)
 }
 
-const coloured = (image: Sharp, { output }: Work) => (output.metadata === 'keep' ? image.keepMetadata() : image)
+const coloured = (image: Sharp, { header, output }: Work) => (output.metadata === 'keep' ? keep(image, header) : image)
+
+/** What is there and no more: sharp writes EXIF of its own where it may and finds none, a fifth of a small picture. */
+function keep(image: Sharp, { tags }: Work['header']): Sharp {
+  return tags ? image.keepMetadata() : image.keepIccProfile().keepXmp()
+}

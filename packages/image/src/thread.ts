@@ -4,6 +4,8 @@ import { toRenderError } from './errors.ts'
 import { decodeOverlays, type OverlayFile } from './overlay.ts'
 import { render } from './render.ts'
 import { type Drawing, readDrawing } from './svg/drawing.ts'
+import { measurePictures } from './svg/pictures.ts'
+import { readSvg } from './svg/read.ts'
 import type { Rendered } from './types.ts'
 import { prepareVips } from './vips.ts'
 import type { Work } from './work.ts'
@@ -50,9 +52,11 @@ export default async function answer({
 }
 
 /** Looks through an SVG, which takes long enough for a large one to be better done here. */
-export function look(bytes: Uint8Array): Reply<Drawing> {
+export async function look(bytes: Uint8Array): Promise<Reply<Drawing>> {
   try {
-    return { ok: true, value: readDrawing(bytes) }
+    const document = readSvg(bytes)
+    await measurePictures(document.pictures)
+    return { ok: true, value: readDrawing(document) }
   } catch (error) {
     return { ok: false, failure: toFailure(toRenderError(error)) }
   }

@@ -17,14 +17,14 @@ import {
   truncated,
 } from '../../../test/fixtures/images.ts'
 import { colourAt, grayscale, limits, renderWith, resize, rotate, watermark } from '../../../test/fixtures/renders.ts'
-import { createImagePool } from './image.ts'
+import { createImagePool, type ImagePoolOptions } from './image.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
 
-const pool = createImagePool({ threads: 2, limits })
+const name = 'https://example.org/mark.png'
+const pool = createImagePool({ threads: 2, limits, svgOverlays: new Set([name]) })
 afterAll(() => pool.close())
 
-const name = 'https://example.org/mark.png'
 const render = (original: Uint8Array, mark: Uint8Array, steps: Step[] = [watermark(name)], wish: object = {}) =>
   renderWith(pool, original, steps, { format: 'png', ...wish, overlays: new Map([[name, mark]]) })
 
@@ -165,7 +165,7 @@ describe('a watermark is refused', () => {
     ['when it is nothing', () => new Uint8Array(0), 'undecodable'],
     ['when it ends too soon', () => truncated(300, 200), 'undecodable'],
     ['when it is far too large', () => bombPng(), 'invalid_request'],
-    ['when it is an SVG with a picture in it', () => svg(30, 20, data), 'invalid_request'],
+    ['when it is an SVG with a broken picture in it', () => svg(30, 20, data), 'invalid_request'],
     [
       'when it is a large SVG without end',
       () => svg(3000, 2000, '<rect filter="blur(9px)"/>'.repeat(999)),
@@ -177,13 +177,19 @@ describe('a watermark is refused', () => {
     expect(message).toMatch(/^watermark: /)
   })
 
-  it('when it is an SVG and they are switched off', async () => {
-    const strict = createImagePool({ threads: 1, limits, svg: 'refuse' })
+  it.each<[string, Omit<ImagePoolOptions, 'threads' | 'limits'>]>([
+    ['that a stranger has named', { svgOverlays: new Set(['https://example.org/other.svg']) }],
+    ['and they are only for originals', { svg: 'originals', svgOverlays: new Set([name]) }],
+    ['and they are switched off', { svg: 'refuse', svgOverlays: new Set([name]) }],
+  ])('when it is an SVG %s', async (_name, options) => {
+    await using strict = createImagePool({ threads: 1, limits, ...options })
     expect(await refusal(svg(30, 20), strict)).toEqual({
       code: 'invalid_request',
-      message: 'watermark: svg originals are switched off',
+      message: 'watermark: svg watermarks are only for presets, where they are switched on',
     })
-    await strict.close()
+    const original = renderWith(strict, svg(30, 20), [], { format: 'png' })
+    if (options.svg === 'refuse') await expect(original).rejects.toMatchObject({ code: 'invalid_request' })
+    else expect((await original).width).toBe(30)
   })
 
   it('when there is none, which is a bug', async () => {

@@ -25,6 +25,7 @@ const jpeg: Header = {
   depth: 1,
   cmyk: false,
   profile: false,
+  tags: false,
   progressive: false,
   delay: [],
   loop: 0,

@@ -1,6 +1,6 @@
 import { MortiseError } from '@mortise/errors'
 import { type Property, readProperties, readProperty } from './properties.ts'
-import { type Document, type Element, readSvg } from './read.ts'
+import type { Document, Element } from './read.ts'
 import {
   cornersOf,
   dashesMs,
@@ -10,7 +10,9 @@ import {
   markersMs,
   pathMs,
   patternMs,
+  pictureMs,
   primitiveMs,
+  repeats,
   stopMs,
   textMs,
 } from './weights.ts'
@@ -21,8 +23,13 @@ export type Drawing = {
   once: number
   /** ms for each megapixel of the picture */
   perMegapixel: number
+  /** ms, and ms for each megapixel, for what is done anew for each strip of the picture: pictures in it, and filters. */
+  decoding: number
+  filtering: number
   /** Pictures of the same size that are in memory at one time besides the one that is made. */
   layers: number
+  /** Pixels of the pictures that it holds. */
+  pixels: number
 }
 
 /** Rules times elements: the renderer tries every rule on every element. */
@@ -30,22 +37,27 @@ const maxMatches = 2_000_000
 /** How far references may lead from one element to the next. */
 const maxChain = 500
 
-/** Throws what {@link readSvg} throws, and `limit_exceeded` for references and styles without end. */
-export function readDrawing(bytes: Uint8Array): Drawing {
-  const document = readSvg(bytes)
+/** Of a document whose pictures are measured. Throws `limit_exceeded` for references and styles without end. */
+export function readDrawing(document: Document): Drawing {
   const elements = count(document.root)
   if (elements * document.styles.rules > maxMatches) throw new MortiseError('limit_exceeded', 'an SVG with many styles')
-  const { once, perMegapixel, layers } = createEstimate(document).draw(document.root, 0)
-  return { once, perMegapixel, layers }
+  const { shapes: _shapes, corners: _corners, ...work } = createEstimate(document).draw(document.root, 0)
+  return { ...work, pixels: document.pictures.reduce((sum, picture) => sum + picture.pixels, 0) }
 }
 
-type Work = Drawing & {
+/** ms to draw all of it in this size. */
+export function drawingMs({ once, perMegapixel, decoding, filtering }: Drawing, area: number, height: number): number {
+  const megapixels = area / 1e6
+  return once + perMegapixel * megapixels + (decoding + filtering * megapixels) * repeats(height)
+}
+
+type Work = Omit<Drawing, 'pixels'> & {
   /** How many shapes are painted, and how many corners they can have at most. */
   shapes: number
   corners: number
 }
 
-const nothing: Work = { once: 0, perMegapixel: 0, layers: 0, shapes: 0, corners: 0 }
+const nothing: Work = { once: 0, perMegapixel: 0, decoding: 0, filtering: 0, layers: 0, shapes: 0, corners: 0 }
 
 /** These are drawn only where something refers to them. */
 const definitions = new Set(
@@ -107,35 +119,40 @@ function createEstimate({ byId, styles }: Document) {
   return { draw }
 }
 
-function drawAlone({ name, attributes, text }: Element): Work {
-  if (name.startsWith('fe')) return { ...nothing, perMegapixel: primitiveMs[name] ?? 0 }
+function drawAlone({ name, attributes, text, pictures }: Element): Work {
+  const decoding = pictures.reduce((sum, picture) => sum + pictureMs(picture), 0)
+  if (name.startsWith('fe')) return { ...nothing, decoding, filtering: primitiveMs(name, attributes) }
   if (name === 'stop') return { ...nothing, perMegapixel: stopMs }
   if (!shapes.has(name)) return nothing
   const corners = Math.max(2, cornersOf(attributes.d ?? attributes.points ?? ''))
   const once = elementMs.once + pathMs(corners) + (name === 'text' ? textMs(text) : 0)
-  return { once, perMegapixel: elementMs.perMegapixel, layers: 0, shapes: 1, corners }
+  return { ...nothing, once, perMegapixel: elementMs.perMegapixel, decoding, shapes: 1, corners }
 }
 
 /** `whole` in a picture of its own, which `named`, a mask or a filter, changes. */
 function layered(kind: keyof typeof layerMs, functionCount: number, whole: Work, named: Work): Work {
-  const functions = functionCount * (primitiveMs.feDropShadow ?? 0)
+  const functions = functionCount * primitiveMs('feDropShadow', {})
   const sum = together(whole, named)
   const layers = sum.layers + layerPictures[kind]
-  return { ...sum, perMegapixel: sum.perMegapixel + functions + layerMs[kind], layers }
+  return { ...sum, perMegapixel: sum.perMegapixel + layerMs[kind], filtering: sum.filtering + functions, layers }
 }
 
 const together = (one: Work, other: Work): Work => ({
   once: one.once + other.once,
   perMegapixel: one.perMegapixel + other.perMegapixel,
+  decoding: one.decoding + other.decoding,
+  filtering: one.filtering + other.filtering,
   layers: Math.max(one.layers, other.layers),
   shapes: one.shapes + other.shapes,
   corners: one.corners + other.corners,
 })
 
-const times = ({ once, perMegapixel, layers }: Work, often: number): Work => ({
+const times = ({ once, perMegapixel, decoding, filtering, layers }: Work, often: number): Work => ({
   ...nothing,
   once: once * often,
   perMegapixel: perMegapixel * often,
+  decoding: decoding * often,
+  filtering: filtering * often,
   layers,
 })
 

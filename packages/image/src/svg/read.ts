@@ -1,6 +1,7 @@
 import { MortiseError } from '@mortise/errors'
 import { SaxesParser, type SaxesTagPlain } from 'saxes'
 import { readEntities } from './entities.ts'
+import { type Picture, readPictures, withoutSpace } from './pictures.ts'
 import { readStyles, type Styles } from './styles.ts'
 
 export type Element = {
@@ -10,16 +11,22 @@ export type Element = {
   children: Element[]
   /** Characters between its tags, those of its children included. */
   text: number
+  /** What its own address holds. */
+  pictures: Picture[]
 }
 
 export type Document = {
   root: Element
   byId: Map<string, Element[]>
   styles: Styles
+  /** Those of all elements. */
+  pictures: Picture[]
 }
 
 /** As many as the renderer's own parser allows. */
 const maxDepth = 256
+/** Characters, without those of pictures: each of the others may bring work. */
+const maxMarkup = 512 * 1024
 /** A reference may mean any of them. */
 const maxNamesakes = 100
 
@@ -30,18 +37,29 @@ const maxNamesakes = 100
 export function readSvg(bytes: Uint8Array): Document {
   const open: Element[] = []
   const byId = new Map<string, Element[]>()
+  const pictures: Picture[] = []
   let root: Element | null = null
   let css = ''
+  let embedded = 0
 
   const parser = new SaxesParser({ xmlns: false })
+  const checkSize = (size = parser.position) => {
+    if (size - embedded > maxMarkup) throw new MortiseError('limit_exceeded', 'an SVG of too much text')
+  }
   parser.on('xmldecl', ({ encoding }) => requireKnown(encoding))
-  parser.on('doctype', text => Object.assign(parser.ENTITIES, readEntities(text)))
+  parser.on('doctype', text => {
+    checkSize()
+    Object.assign(parser.ENTITIES, readEntities(text))
+  })
   parser.on('processinginstruction', ({ target, body }) => {
     if (target === 'xml-stylesheet') forbidData(target, body)
   })
   parser.on('opentag', tag => {
     if (open.length === maxDepth) throw new MortiseError('limit_exceeded', `an SVG deeper than ${maxDepth} elements`)
     const element = elementOf(tag)
+    pictures.push(...element.pictures)
+    for (const { bytes } of element.pictures) embedded += bytes.byteLength * (4 / 3)
+    checkSize()
     open.at(-1)?.children.push(element)
     root ??= element
     open.push(element)
@@ -66,11 +84,12 @@ export function readSvg(bytes: Uint8Array): Document {
   parser.on('text', take)
   parser.on('cdata', take)
   parse(parser, bytes)
+  checkSize(bytes.byteLength)
   // Only the compiler does not see that the handlers assign it.
   const found = root as Element | null
   if (found?.name !== 'svg') throw new MortiseError('undecodable', `the root is ${found?.name ?? 'missing'}, not svg`)
   forbidData('style', css)
-  return { root: found, byId, styles: readStyles(css) }
+  return { root: found, byId, styles: readStyles(css), pictures }
 }
 
 function parse(parser: SaxesParser<{ xmlns: false }>, bytes: Uint8Array) {
@@ -88,18 +107,25 @@ function requireKnown(encoding: string | undefined) {
   throw new MortiseError('undecodable', `an SVG in ${encoding.slice(0, 40)}`)
 }
 
-function elementOf({ name, attributes }: SaxesTagPlain): Element {
+function elementOf({ name: tag, attributes }: SaxesTagPlain): Element {
+  const name = withoutPrefix(tag)
+  const pictures: Picture[] = []
   for (const [key, value] of Object.entries(attributes)) {
-    if (key === 'style' || withoutPrefix(key) === 'href' || value.includes('url(')) forbidData(key, value)
+    const address = withoutPrefix(key) === 'href'
+    if (address && showsPictures.has(name)) pictures.push(...readPictures(value))
+    else if (address || key === 'style' || value.includes('url(')) forbidData(key, value)
+    // The renderer would draw in a size that the square of this makes.
+    if (key === 'kernelUnitLength') throw new MortiseError('invalid_request', 'an SVG with kernelUnitLength')
   }
-  return { name: withoutPrefix(name), attributes, children: [], text: 0 }
+  return { name, attributes, children: [], text: 0, pictures }
 }
+
+const showsPictures = new Set(['image', 'feImage'])
 
 const withoutPrefix = (name: string) => name.slice(name.indexOf(':') + 1)
 
-// The renderer loads no file and nothing from a network, but it does read the picture that an address itself holds.
+// The renderer loads no file and nothing from a network, but it does read what an address itself holds.
 function forbidData(where: string, value: string): void {
-  // A URL may have white space anywhere, and means the same without.
-  if (!/data:/i.test(value.replaceAll(/[\u0000-\u0020]+/g, ''))) return
+  if (!/data:/i.test(withoutSpace(value))) return
   throw new MortiseError('invalid_request', `an SVG with data: in ${where.slice(0, 40)}`)
 }
