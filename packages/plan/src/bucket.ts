@@ -7,7 +7,7 @@ import { createPresetsGrammar } from './grammars/presets.ts'
 import { createPresetsQueryGrammar } from './grammars/presets-query.ts'
 import { createQueryGrammar } from './grammars/query.ts'
 import { createScriptGrammar } from './grammars/script.ts'
-import { type ResultKey, storableKey } from './result-key.ts'
+import { longestName, type ResultKey, storableKey } from './result-key.ts'
 import type { ScriptEngine } from './script/engine.ts'
 import type { Compat } from './steps.ts'
 
@@ -21,6 +21,10 @@ export type CompiledBucket = {
   /** The name, in this bucket's `storages`, of the storage that holds the parents. */
   parentStorage: string
   resultKey: ResultKey
+  /** What a reader of the configuration calls it. */
+  resultName: ResultKey
+  /** Bytes of UTF-8 between two slashes in the key of a derivative. */
+  maxNameBytes: number
   checkParent: boolean
   keepFormat: boolean
   compat: Compat
@@ -50,6 +54,8 @@ export function compileBucket(bucket: BucketConfig, engine: ScriptEngine | null)
     parse,
     parentStorage,
     resultKey: resultKeyOf(transform, bucket),
+    resultName: nameResultKey(transform, bucket),
+    maxNameBytes: longestName(bucket),
     checkParent,
     keepFormat,
     compat,
@@ -64,12 +70,20 @@ const untransformed: Omit<CompiledBucket, 'name'> = {
   },
   parentStorage: 'basic',
   resultKey: 'path',
+  resultName: 'path',
+  maxNameBytes: Number.POSITIVE_INFINITY,
   checkParent: false,
   keepFormat: false,
   compat: [],
 }
 
-function resultKeyOf({ resultKey, mortKeys }: TransformConfig, bucket: BucketConfig): ResultKey {
+/** The word of the setting, though `hash` and `hashParent` are digests of ours; `digest` where another one has no effect. */
+export function nameResultKey(transform: TransformConfig, bucket: Pick<BucketConfig, 'storages'>): ResultKey {
+  const { resultKey, mortKeys } = transform
+  return mortKeys || resultKey === 'path' ? resultKeyOf(transform, bucket) : resultKey
+}
+
+function resultKeyOf({ resultKey, mortKeys }: TransformConfig, bucket: Pick<BucketConfig, 'storages'>): ResultKey {
   return storableKey(mortKeys || resultKey === 'path' ? resultKey : 'digest', bucket)
 }
 

@@ -103,7 +103,6 @@ describe('a chain of parents', () => {
   it.each([
     ['a parent in no bucket', '/open/small/a.jpg', 'invalid_request'],
     ['a parent that is a bucket', '/open/small/plain', 'invalid_request'],
-    ['a parent that is a folder', '/open/small/plain/', 'no_such_object'],
     ['an unknown preset', '/media/large/a.jpg', 'invalid_request'],
     ['an unknown preset of the parent', '/media/small/large/a.jpg', 'invalid_request'],
   ])('is refused for %s', (_name, target, code) => {

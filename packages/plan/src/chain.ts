@@ -35,6 +35,13 @@ const maxParents = 16
 /** Each costs a pass over all pixels. No more fit into a Plan. */
 const maxSets = 32
 
+/** The object under a key of its own bucket. */
+export function asItIs(bucket: CompiledBucket, key: string): Chain {
+  const { name, checkParent, resultKey } = bucket
+  const links = [{ bucket: name, key, sets: [], preset: null }]
+  return { bucket, links, sets: [], original: { storage: `${name}/basic`, bucket: name, key }, checkParent, resultKey }
+}
+
 /**
  * Follows parents of parents. Each parent is a path that the rules of its own bucket read again, without a query. The
  * original is read from the storage that the bucket nearest to it names as `parentStorage`.

@@ -81,12 +81,24 @@ describe('the explanation of', () => {
     ],
     ['/keys/a?width=0', { error: { code: 'invalid_request', message: 'width: expected 1 to 2147483647, found 0' } }],
     ['/nowhere/a.jpg', { error: { code: 'no_such_bucket', message: 'no such bucket' } }],
-    ['/media/', { error: { code: 'no_such_object', message: 'a folder is no object' } }],
     ['/media/../a', { error: { code: 'invalid_request', message: 'path: dot segment' } }],
     ['nonsense', { error: { code: 'invalid_request' } }],
   ])('%s', (target, expected) => {
     expect(explain(target)).toMatchObject({ target, warnings: [], ...expected })
   })
+})
+
+it.each(['/', '/small/a.jpg/'])('what ends with a slash is an object, and no derivative: %s', key => {
+  const warnings = ['path: ends with a slash, so it is a folder, which is no object']
+  const found = {
+    kind: 'object',
+    imageOnly: false,
+    preset: null,
+    parents: [],
+    original: { ...original, key },
+    warnings,
+  }
+  expect(explain(`/media${key}`)).toMatchObject(found)
 })
 
 describe('a warning', () => {

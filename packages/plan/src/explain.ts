@@ -83,7 +83,8 @@ function describe(resolved: Resolved, buckets: ReadonlyMap<string, CompiledBucke
   if (!('negotiation' in resolved))
     return { kind: 'object' as const, imageOnly: resolved.resolution.imageOnly, ...origin }
   const { id, passes, output, derivative } = resolved.resolution.plan
-  const { resultKey, checkParent, sets } = chain
+  const { bucket, checkParent, sets } = chain
+  const resultKey = chain.resultKey === bucket.resultKey ? bucket.resultName : chain.resultKey
   for (const set of sets) warnOfSet(set, warn)
   warnOfOutput(sets, output, resolved.negotiation.chosen, warn)
   const printed = passes.map(pass => pass.map(step => printStep(withoutSecret(step))))

@@ -3,7 +3,7 @@ import { MortiseError } from '@mortise/errors'
 import type { Format } from '@mortise/operations'
 import { parseAddress, parseTarget } from './address.ts'
 import { compileBucket } from './bucket.ts'
-import { type Chain, followParents } from './chain.ts'
+import { asItIs, type Chain, followParents } from './chain.ts'
 import { type Explanation, explain, type Resolved } from './explain.ts'
 import type { Warn } from './grammars/grammar.ts'
 import { digest, planId, printContent } from './id.ts'
@@ -16,7 +16,8 @@ import type { ScriptEngine } from './script/engine.ts'
 import { type Location, maxKeyLength, type Plan, planSchema } from './types.ts'
 
 export type { Format } from '@mortise/operations'
-export { type Address, parseAddress, parseTarget } from './address.ts'
+export { type Address, parseAddress, parseQuery, parseTarget, type Query } from './address.ts'
+export { nameResultKey } from './bucket.ts'
 export type { Derived } from './derived.ts'
 export { describePresets, type PresetDescription } from './describe-presets.ts'
 export type { Explanation } from './explain.ts'
@@ -25,6 +26,7 @@ export { describeParameters, type ParameterDescription } from './grammars/parame
 export { planId } from './id.ts'
 export { placeOf } from './overlap.ts'
 export { planFor } from './plan-for.ts'
+export { presetWatermarks } from './preset-watermarks.ts'
 export type { ScriptEngine } from './script/engine.ts'
 export { loadScripts } from './script/load.ts'
 export type { Location, Output, Pass, Plan } from './types.ts'
@@ -77,8 +79,9 @@ export function createPlanner(config: Config, scripts: ScriptEngine | null = nul
     const bucket = buckets.get(name)
     if (!bucket) throw new MortiseError('no_such_bucket', 'no such bucket')
     if (key === null) return { resolution: { kind: 'bucket', bucket: name } }
-    if (key.endsWith('/')) throw new MortiseError('no_such_object', 'a folder is no object')
-    const chain = followParents(buckets, { bucket, key, query, warn })
+    if (key.endsWith('/')) warn?.('path: ends with a slash, so it is a folder, which is no object')
+    // A folder is an object that is not there, whatever the grammar would make of its name.
+    const chain = key.endsWith('/') ? asItIs(bucket, key) : followParents(buckets, { bucket, key, query, warn })
     const { sets, original: object, checkParent } = chain
     if (sets.length === 0) {
       return { resolution: { kind: 'object', bucket: name, object, imageOnly: chain.links.length > 1 }, chain }
@@ -118,7 +121,7 @@ function composePlan(chain: Chain, negotiated: Format | null, overlaps: Overlaps
   const content = printContent({ original, passes, output })
   const suffix = negotiated ?? ''
   const place = { storage: `${bucket.name}/transform`, bucket: bucket.name }
-  const facts = { links, digest: () => digest(content), suffix }
+  const facts = { links, digest: () => digest(content), suffix, maxNameBytes: bucket.maxNameBytes }
   let key = resultKey(chain.resultKey, facts)
   if (overlaps(original, { ...place, key })) key = keyApart(facts)
   if (Math.max(original.key.length, key.length) > maxKeyLength) {

@@ -133,6 +133,9 @@ function imageOf(text: string, file: boolean): string {
 const fileOf = (path: string) => (path.startsWith('file:') ? path : `file:${path}`)
 
 function urlOf(text: string): string | null {
-  const { protocol, username, password, href } = URL.parse(text) ?? {}
-  return (protocol === 'http:' || protocol === 'https:') && !username && !password ? (href ?? null) : null
+  const url = URL.parse(text)
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) return null
+  // It is never sent: what differs in it alone is one image.
+  url.hash = ''
+  return url.href
 }

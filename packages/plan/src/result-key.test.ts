@@ -39,15 +39,39 @@ describe('the key of a derivative', () => {
     }
   })
 
-  it.each(['', 'mortKeys: true, resultKey: hash', 'resultKey: path', 'mortKeys: true, resultKey: path'])(
-    'among plain files, which have no record, is a digest of its own: {%s}',
-    settings => {
-      const local = `storages: {basic: {kind: noop}, transform: {kind: local, rootPath: /data}}`
-      const text = `buckets: {media: {${local}, transform: {kind: query, ${settings}}}}`
-      const by = createPlanner(loadConfig(text, { env: {}, baseDir: '/' }).config)
-      expect(by.explain({ target: '/media/a.jpg?width=5', accepts: [] })).toMatchObject({ resultKey: 'digest' })
-    },
-  )
+  it.each([
+    ['', 'hashParent'],
+    ['resultKey: hash', 'hash'],
+    ['mortKeys: true, resultKey: hash', 'digest'],
+    ['resultKey: path', 'digest'],
+    ['mortKeys: true, resultKey: path', 'digest'],
+  ])('among plain files, which have no record, is a digest of its own: {%s}', (settings, name) => {
+    const local = `storages: {basic: {kind: noop}, transform: {kind: local, rootPath: /data}}`
+    const text = `buckets: {media: {${local}, transform: {kind: query, ${settings}}}}`
+    const by = createPlanner(loadConfig(text, { env: {}, baseDir: '/' }).config)
+    const derivative = { key: expect.stringMatching(/^\/-?\/?a\.jpg\/[0-9a-f]{32}$/) }
+    const found = by.explain({ target: '/media/a.jpg?width=5', accepts: [] })
+    expect(found).toMatchObject({ resultKey: name, derivative })
+  })
+
+  it.each(['hash', 'hashParent', 'path'])('is a digest where a file cannot have the name that %s makes', resultKey => {
+    const transform = `{kind: presets, path: "^/(?P<presetName>s)/(?P<parent>.+)$", mortKeys: true, resultKey: ${resultKey},
+      presets: {s: {filters: {thumbnail: {width: 5}}}}}`
+    const keyIn = (kind: string, parent: string) => {
+      const storages = `{basic: {kind: noop}, transform: {kind: ${kind}, rootPath: /data, sftpHost: files, sftpUsername: me}}`
+      const text = `buckets: {media: {storages: ${storages}, transform: ${transform}}}`
+      return keyOf(`/media/s/media/${parent}`, [], createPlanner(loadConfig(text, { env: {}, baseDir: '/' }).config))
+    }
+    const longest = (key: string) => Math.max(...key.split('/').map(name => Buffer.byteLength(name)))
+    const long = resultKey === 'path' ? 'é'.repeat(128) : `${'é'.repeat(60)}/${'é'.repeat(70)}`
+    for (const kind of ['local-meta', 'sftp']) {
+      expect(longest(keyIn(kind, long))).toBeLessThanOrEqual(255)
+      expect(keyIn(kind, long)).toMatch(/\/[0-9a-f]{32}$/)
+    }
+    expect(longest(keyIn('noop', long))).toBeGreaterThan(255)
+    const short = resultKey === 'path' ? 'é'.repeat(127) : `${'é'.repeat(60)}/${'é'.repeat(50)}`
+    expect(keyIn('local-meta', short)).toBe(keyIn('noop', short))
+  })
 
   it('of mort is one for the parameters in another order', () => {
     expect(keyOf('/hashed/a.jpg?width=5&height=6&quality=7')).toBe(keyOf('/hashed/a.jpg?quality=7&height=6&width=5'))

@@ -19,12 +19,22 @@ export function storableKey(wanted: ResultKey, { storages }: Pick<BucketConfig, 
   return storages.transform?.kind === 'local' ? 'digest' : wanted
 }
 
+/** Bytes that the storage of derivatives lets a name between two slashes have. */
+export function longestName({ storages }: Pick<BucketConfig, 'storages'>): number {
+  const kind = storages.transform?.kind
+  return kind === 'local' || kind === 'local-meta' || kind === 'sftp' ? maxFileName : Number.POSITIVE_INFINITY
+}
+
 /**
  * The key under which a derivative is stored. `links`: the request, its ancestors and the original. `digest` is only
- * called when it is needed. `suffix`: the negotiated format, which stands behind the key, as in mort.
+ * called when it is needed. `suffix`: the negotiated format, which stands behind the key, as in mort. One with a name that
+ * its storage cannot have is a digest instead: there mort has stored nothing that could be found.
  */
-export function resultKey(kind: ResultKey, { links, digest, suffix }: KeyFacts): string {
-  return makers[kind](links, digest) + suffix
+export function resultKey(kind: ResultKey, { links, digest, suffix, maxNameBytes }: KeyFacts): string {
+  const key = makers[kind](links, digest) + suffix
+  const tooLong =
+    Buffer.byteLength(key) > maxNameBytes && key.split('/').some(name => Buffer.byteLength(name) > maxNameBytes)
+  return tooLong ? makers.digest(links, digest) + suffix : key
 }
 
 /** A key for a derivative that may not lie at or below the name of its original: below a folder that holds nothing else. */
@@ -32,7 +42,7 @@ export function keyApart(facts: KeyFacts): string {
   return `/-${resultKey('digest', facts)}`
 }
 
-type KeyFacts = { links: readonly Link[]; digest: () => string; suffix: string }
+type KeyFacts = { links: readonly Link[]; digest: () => string; suffix: string; maxNameBytes: number }
 
 const makers: Record<ResultKey, (links: readonly Link[], digest: () => string) => string> = {
   digest: (links, digest) => `/${folderName(links.at(-1)?.key ?? '')}/${digest()}`,
@@ -41,7 +51,10 @@ const makers: Record<ResultKey, (links: readonly Link[], digest: () => string) =
   hashParent: hashParentKey,
 }
 
-/** File systems end a name at 255 bytes; the digest behind it tells apart what a cut name does not. */
+/** NAME_MAX of every usual file system. */
+const maxFileName = 255
+
+/** Shorter than a name may be; the digest behind it tells apart what a cut name does not. */
 const maxFolderBytes = 200
 
 function folderName(key: string): string {

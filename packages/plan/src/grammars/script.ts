@@ -54,14 +54,14 @@ function readAnswer(text: string): z.infer<typeof answerSchema> {
   const result = answerSchema.safeParse(parse(text))
   if (result.success) return result.data
   const issue = result.error.issues[0]
-  throw new MortiseError('invalid_request', `script: ${issue?.path.join('.')}: ${issue?.message}`)
+  throw new MortiseError('invalid_request', `script: ${issue?.path.join('.')}: ${issue?.message}`, { operators: true })
 }
 
 function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new MortiseError('invalid_request', 'script: its answer is no JSON', { cause: error })
+    throw new MortiseError('invalid_request', 'script: its answer is no JSON', { cause: error, operators: true })
   }
 }
 

@@ -71,7 +71,7 @@ export async function createScriptEngine(guest: string): Promise<ScriptEngine> {
         if (error instanceof MortiseError) throw error
         // The engine itself gave up (a stack, memory or time beyond its own bounds) and is in no known state.
         replace()
-        throw new MortiseError('invalid_request', 'script: ended the engine', { cause: error })
+        throw new MortiseError('invalid_request', 'script: ended the engine', { cause: error, operators: true })
       }
     },
   }
@@ -97,14 +97,18 @@ function runIn(quickjs: QuickJSWASMModule, guest: string, call: ScriptCall, limi
   const result = context.evalCode(guest, 'guest', { type: 'module' })
   if (result.error) {
     using error = result.error
-    throw new MortiseError('invalid_request', `script: ${explain(context, error)}`)
+    throw failed(explain(context, error))
   }
   using exports = result.value
   using answer = context.getProp(exports, 'default')
-  if (context.typeof(answer) !== 'string') throw new MortiseError('invalid_request', 'script: has to answer at once')
+  if (context.typeof(answer) !== 'string') throw failed('has to answer at once')
   const text = context.getString(answer)
-  if (text.length > maxAnswer) throw new MortiseError('invalid_request', 'script: its answer is too long')
+  if (text.length > maxAnswer) throw failed('its answer is too long')
   return text
+}
+
+function failed(how: string): MortiseError {
+  return new MortiseError('invalid_request', `script: ${how}`, { operators: true })
 }
 
 const outer = createContext({ run: (): unknown => null })
