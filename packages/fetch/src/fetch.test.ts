@@ -67,6 +67,11 @@ describe('an answer', () => {
     await expect(site.fetchUrl('http://silent.example/', signal)).rejects.toEqual(error)
   })
 
+  it('is asked for with our name in the loop, so that a gateway of ours knows it', async () => {
+    await using site = await serve((request, response) => response.end(request.headers['cdn-loop']))
+    expect(Buffer.from((await site.fetch('/')).bytes).toString()).toBe('mortise')
+  })
+
   it('is not waited for by who has left', async () => {
     const waiter = new AbortController()
     await using site = await serve(() => waiter.abort('gone'))

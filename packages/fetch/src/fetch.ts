@@ -5,6 +5,8 @@ import type { Lookup, MakeClient } from './client.ts'
 import { refusal } from './refusal.ts'
 import { readTarget, redirectTarget } from './target.ts'
 
+export { createAddressFilter } from './addresses.ts'
+
 export type GuardedFetchOptions = {
   /** Addresses and networks (CIDR) that may be fetched from although they are not public. */
   networks: readonly string[]
@@ -82,8 +84,8 @@ async function follow(make: MakeClient, url: string, options: GuardedFetchOption
   }
 }
 
-/** No `Accept-Encoding` that packs: the limit is on the bytes that arrive. */
-const headers = { accept: 'image/*', 'accept-encoding': 'identity', 'user-agent': 'mortise' }
+/** No `Accept-Encoding` that packs: the limit is on the bytes that arrive. `CDN-Loop`: RFC 8586; gateways look at it. */
+const headers = { accept: 'image/*', 'accept-encoding': 'identity', 'user-agent': 'mortise', 'cdn-loop': 'mortise' }
 const redirectStatus = new Set([301, 302, 303, 307, 308])
 
 async function readAnswer({ statusCode, headers, body }: Dispatcher.ResponseData, maxBytes: number): Promise<Fetched> {
