@@ -1,6 +1,7 @@
 import { MortiseError } from '@mortise/errors'
 import type { Plan } from '@mortise/plan'
 import { createMemoryStorage } from '@mortise/storage/memory'
+import { createNoopStorage } from '@mortise/storage/noop'
 import { describe, expect, it, vi } from 'vitest'
 import type { Overlays } from './derive.ts'
 import { type BenchOptions, createBench, hang, textOf } from './harness.ts'
@@ -35,8 +36,17 @@ describe('derive', () => {
     const { derive, images } = await start()
     const first = await derive(plan, alone)
     const second = await derive(plan, { ...alone, onRendered: () => expect.unreachable('it was there') })
-    expect(second).toEqual({ derived: first.derived, bytes: null })
+    expect(second).toEqual({ derived: first.derived, bytes: null, stored: true })
     expect(images.renders).toBe(1)
+  })
+
+  it('says that the bytes are all there is where the storage keeps nothing', async () => {
+    const places = [createMemoryStorage({ maxBytes: 100_000 }), createNoopStorage()]
+    const { derive, images } = await createBench(() => places.shift() ?? createNoopStorage())
+    for (let i = 0; i < 2; i++) {
+      expect(await derive(plan, alone)).toMatchObject({ bytes: expect.any(Uint8Array), stored: false })
+    }
+    expect(images.renders).toBe(2)
   })
 
   it('renders again when the original has changed', async () => {

@@ -35,8 +35,11 @@ export type DeriveOptions = {
   onRendered(derived: Derived, bytes: Uint8Array): void
 }
 
-/** `bytes` is `null` when the derivative was there already and nothing was rendered. */
-export type Made = { derived: Derived; bytes: Uint8Array | null }
+/**
+ * `bytes` is `null` when the derivative was there already and nothing was rendered. `stored` is `false` when its storage
+ * keeps nothing: then the bytes are all there is of it.
+ */
+export type Made = { derived: Derived; bytes: Uint8Array | null; stored: boolean }
 
 /**
  * Makes one derivative: reads the original, renders, stores. Throws `no_such_object` when there is no original or it is
@@ -55,7 +58,7 @@ export function createDerive(deps: DeriveDeps): Derive {
       throw new MortiseError('invalid_request', `a derivative is not stored in ${plan.derivative.storage}`)
     }
     const found = await renderUnlessStored(parts, plan, signal)
-    if (found.derived) return { derived: found.derived, bytes: null }
+    if (found.derived) return { derived: found.derived, bytes: null, stored: true }
     const { rendered, version } = found
     const { bytes, contentType, etag, width, height } = rendered
     const derived = { size: bytes.byteLength, contentType, etag, lastModified: deps.now(), width, height }
@@ -67,7 +70,7 @@ export function createDerive(deps: DeriveDeps): Derive {
       )
     }
     await store(deps, writes, plan, derived, bytes, version, signal)
-    return { derived, bytes }
+    return { derived, bytes, stored: deps.storage(plan.derivative.storage).kind !== 'noop' }
   }
 }
 

@@ -26,11 +26,16 @@ export type BullQueueOptions = {
   onError?: (error: unknown) => void
 }
 
+export type BullQueue = JobQueue & {
+  /** Of Redis, as its setting `maxmemory-policy` says; `null` when it does not answer or may not tell. */
+  evictionPolicy(): Promise<string | null>
+}
+
 /**
  * The queue of several processes, on BullMQ. Connections are made when they are needed: a process that submits has two
  * (commands, messages), one that consumes has three (commands, blocking reads, messages); the messages of both come on one.
  */
-export function createBullQueue(options: BullQueueOptions): JobQueue {
+export function createBullQueue(options: BullQueueOptions): BullQueue {
   const { connection: target, maxWaiting, attempts } = options
   const keys = createKeys(options.prefix)
   const onError = seldom(options.onError ?? (() => undefined))
@@ -82,6 +87,7 @@ export function createBullQueue(options: BullQueueOptions): JobQueue {
     consume,
     stats,
     ping: async signal => submitting().ping(signal),
+    evictionPolicy: async () => submitting().evictionPolicy(),
     close,
     [Symbol.asyncDispose]: close,
   }

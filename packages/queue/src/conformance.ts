@@ -264,6 +264,17 @@ export function testQueue(name: string, create: (options: BenchOptions) => Promi
         expect(got.ok && got.bytes && Buffer.compare(got.bytes, bytes)).toBe(0)
       })
 
+      it.each([200_000, 12_000_000])('delivers %s bytes that no storage keeps', async size => {
+        const { gateway, worker } = await open()
+        const bytes = Buffer.alloc(size, 'pixels')
+        const unstored = { code: 'unsupported', message: 'kept nowhere' } as const
+        const outcome: Outcome = { ok: true, derived: derived(size), bytes, unstored }
+        await (await worker()).consume(async () => outcome, { concurrency: 1 })
+        const queue = await gateway()
+        const got = await Promise.all([submit(queue, 1), submit(queue, 1)])
+        for (const one of got) expect(one.ok && one.bytes && bytes.equals(one.bytes)).toBe(true)
+      })
+
       it('delivers a failure with its code', async () => {
         const { gateway, worker } = await open()
         const failure = { code: 'undecodable', message: 'no image', retryAfter: 7 } as const

@@ -14,9 +14,12 @@ export type Job = {
 
 /**
  * How a job ended, as data. `bytes` is the body itself when the adapter could carry it, shared and never to be written
- * to; `null` means: read it from the derivative's storage, where it has been stored by now.
+ * to; `null` means: read it from the derivative's storage, where it has been stored by now. `unstored`: it has not, for
+ * good, and the body here is all there is; whoever waits for more than the adapter can carry gets this failure.
  */
-export type Outcome = { ok: true; derived: Derived; bytes: Uint8Array | null } | { ok: false; failure: Failure }
+export type Outcome =
+  | { ok: true; derived: Derived; bytes: Uint8Array | null; unstored?: Failure }
+  | { ok: false; failure: Failure }
 
 export type SubmitOptions = {
   lane: Lane

@@ -32,7 +32,9 @@ export function createAnswers({ link, keys, tasks, flights, adding }: AnswersOpt
     if (flight.state.jobId !== message.jobId) return tasks.run(() => announceAgain(flight))
     // Who is told is not announced any more, unless that is on its way again.
     if (flight.state.announcing === 0) flight.state.announced = 0
-    conclude(flight, message.wire, message.bytes)
+    const { wire, bytes } = message
+    if (wire.ok && wire.inline && !bytes) tasks.run(() => concludeWithBytes(flight, wire))
+    else conclude(flight, wire, bytes)
   }
 
   /** A message about an earlier job of the plan has taken this flight off the list of those who are told of the next. */
@@ -73,12 +75,14 @@ export function createAnswers({ link, keys, tasks, flights, adding }: AnswersOpt
   function ended(flight: BullFlight, wire: WireOutcome | null, answer: WireOutcome | null) {
     if (!wire)
       return flights.reject(flight, new MortiseError('internal', `job ${flight.state.jobId} ended with no outcome`))
-    tasks.run(async () => {
-      // What failed after an answer (to store) changes nothing about it, as long as its bytes are to be had.
-      const last = wire.ok || !answer?.ok ? wire : answer
-      const bytes = last.ok && last.inline ? await fetchBytes(flight) : null
-      if (!flight.settled) conclude(flight, bytes ? last : wire, bytes)
-    })
+    // What failed after an answer (to store) changes nothing about it, as long as its bytes are to be had.
+    tasks.run(() => concludeWithBytes(flight, wire.ok || !answer?.ok ? wire : answer, wire))
+  }
+
+  /** `otherwise`: what it comes to when there are no bytes. */
+  async function concludeWithBytes(flight: BullFlight, wire: WireOutcome, otherwise = wire) {
+    const bytes = wire.ok && wire.inline ? await fetchBytes(flight) : null
+    if (!flight.settled) conclude(flight, bytes ? wire : otherwise, bytes)
   }
 
   function conclude(flight: BullFlight, wire: WireOutcome, bytes: Uint8Array | null) {

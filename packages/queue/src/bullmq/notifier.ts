@@ -9,7 +9,7 @@ export type Notifier = {
   keep(jobId: string, wire: WireOutcome, bytes: Uint8Array): Promise<void>
   /** Tells everybody, with the body if one was kept, before the job has ended. Who comes until then finds it with the job. */
   answer(jobId: string, wire: WireOutcome): Promise<void>
-  /** Tells those who wait how a job has ended, with the body if one was kept. */
+  /** Tells those who wait how a job has ended, with the body if one was kept that is not too large. */
   end(jobId: string, wire: WireOutcome): Promise<void>
 }
 
@@ -34,6 +34,9 @@ redis.call('DEL', KEYS[1])`
 
 type Scripts = { mortiseTell(...args: string[]): Promise<unknown> }
 
+/** Larger bodies (bytes) are fetched by who is told: Redis cuts off a subscriber to whom it has 32 MiB to send. */
+const messageBytes = 4 * 1024 * 1024
+
 /** `ttl`: ms for which bytes are kept. */
 export function createNotifier(client: Client, keys: Keys, ttl: number): Notifier {
   client.defineCommand('mortiseTell', { numberOfKeys: 3, lua: tell })
@@ -42,7 +45,8 @@ export function createNotifier(client: Client, keys: Keys, ttl: number): Notifie
 
   async function send(jobId: string, wire: WireOutcome, ...progress: string[]) {
     const names = [keys.waiters(planIdOf(jobId)), keys.job(jobId), keys.bytes(jobId)]
-    const kept = wire.ok && wire.inline ? '1' : '0'
+    const comesAlong = wire.ok && wire.inline && (progress.length > 0 || wire.derived.size <= messageBytes)
+    const kept = comesAlong ? '1' : '0'
     await scripts.mortiseTell(...names, keys.inbox, writeMessage(jobId, wire), kept, ...progress)
   }
 

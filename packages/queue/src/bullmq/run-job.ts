@@ -1,4 +1,4 @@
-import { MortiseError, toFailure } from '@mortise/errors'
+import { type Failure, MortiseError, toFailure } from '@mortise/errors'
 import { type Job as BullJob, DelayedError } from 'bullmq'
 import { attempt, type End, triesAgain } from '../attempt.ts'
 import type { Job, JobHandler, Outcome } from '../queue.ts'
@@ -38,6 +38,9 @@ export type RunOptions = {
   attempts: number
   onError: (error: unknown) => void
 }
+
+/** Bodies that no storage holds travel up to this size (bytes), whatever `inlineBytes` says. */
+const unstoredBytes = 32 * 1024 * 1024
 
 /** Deaths after which a job is poison; and how long (ms) its plan is refused then. */
 const tooMany = 2
@@ -161,10 +164,17 @@ async function conclude(
   active: ActiveJob,
   { notifier, ...options }: RunOptions,
 ): Promise<WireOutcome> {
-  const bytes = outcome.ok && travels(outcome, options) ? outcome.bytes : null
+  const unstored = outcome.ok && outcome.unstored
+  const inlineBytes = unstored ? Math.max(unstoredBytes, options.inlineBytes) : options.inlineBytes
+  const bytes = outcome.ok && travels(outcome, { inlineBytes }) ? outcome.bytes : null
+  if (unstored && !bytes) return { ok: false, failure: tooLarge(unstored, outcome.derived.size) }
   const wire = toWire(outcome, bytes !== null)
   if (bytes && !active.answered) await notifier.keep(active.jobId, wire, bytes)
   return wire
+}
+
+function tooLarge({ code, message }: Failure, size: number): Failure {
+  return { code, message: `${message}, and its ${size} bytes are too many to travel without` }
 }
 
 function failed(code: 'poisoned' | 'cancelled', message: string): WireOutcome {

@@ -6,7 +6,7 @@ import type { JobQueue } from '../queue.ts'
 import { type Adding, createAdding } from './adding.ts'
 import { type Answers, createAnswers } from './answers.ts'
 import { createBackgroundTasks } from './background-tasks.ts'
-import { commandMs, type RedisTarget } from './connect.ts'
+import { commandMs, type RedisTarget, readEvictionPolicy } from './connect.ts'
 import { createCounts } from './counts.ts'
 import { type BullFlight, createFlightState, type FlightState } from './flight-state.ts'
 import { type Keys, laneOf } from './keys.ts'
@@ -27,7 +27,10 @@ export type SubmitterOptions = {
   onError: (error: unknown) => void
 }
 
-export type Submitter = Pick<JobQueue, 'submit' | 'ping' | 'stats' | 'close'>
+export type Submitter = Pick<JobQueue, 'submit' | 'ping' | 'stats' | 'close'> & {
+  /** `null` when nobody says. */
+  evictionPolicy(): Promise<string | null>
+}
 
 const cancelled: WireOutcome = { ok: false, failure: { code: 'cancelled', message: 'everybody who waited has left' } }
 
@@ -97,6 +100,7 @@ export function createSubmitter(options: SubmitterOptions): Submitter {
         signal,
       )
     },
+    evictionPolicy: () => readEvictionPolicy(link.client),
     async stats() {
       const counts = await countJobs().catch(throwUnavailable)
       return { ...counts, flights: flights.size, waiters: flights.waiters }

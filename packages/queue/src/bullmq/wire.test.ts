@@ -43,6 +43,11 @@ describe('an outcome from Redis', () => {
     expect(parseOutcome(text)).toEqual({ ok: false, failure: { code: 'overloaded', message: 'x'.repeat(2_000) } })
   })
 
+  it('keeps which archive an original is in', () => {
+    const outcome = { ok: false, failure: { code: 'archived', message: 'cold', storageClass: 'GLACIER' } }
+    expect(parseOutcome(JSON.stringify(outcome))).toEqual(outcome)
+  })
+
   it('is none for a failure with a code that nobody knows', () => {
     expect(readOutcome({ ok: false, failure: { code: '__proto__', message: 'x' } })).toBeNull()
   })

@@ -91,8 +91,8 @@ function provePlan(jobId: string, plan: unknown): Plan {
   }
 }
 
-function bounded({ code, message, retryAfter }: Failure): Failure {
-  const short = { code, message: message.slice(0, maxMessage) }
+function bounded({ message, retryAfter, ...facts }: Failure): Failure {
+  const short = { ...facts, message: message.slice(0, maxMessage) }
   const known = retryAfter !== undefined && retryAfter >= 0 && retryAfter <= maxRetryAfter
   return known ? { ...short, retryAfter } : short
 }
