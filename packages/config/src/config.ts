@@ -11,6 +11,7 @@ export type {
   CompatWord,
   CompressConfig,
   Config,
+  CorsConfig,
   Encoding,
   Filters,
   GlacierConfig,

@@ -35,6 +35,14 @@ describe('sameListener', () => {
     ['unix:/a', 'unix:/b', false],
     ['unix:/a', ':80', false],
     ['a:0', 'a:0', false],
+    [':0', '0.0.0.0:0', false],
+    [':80', '0.0.0.0:80', true],
+    ['127.0.0.1:80', ':80', true],
+    ['[::]:80', 'a:80', true],
+    ['0.0.0.0:80', '[::]:80', true],
+    ['0.0.0.0:80', '127.0.0.1:80', true],
+    ['0.0.0.0:80', '[::1]:80', false],
+    ['127.0.0.1:80', '[::1]:80', false],
   ]
   it.each(rows)('%s and %s', (a, b, same) => assert.equal(sameListener(parseListener(a)!, parseListener(b)!), same))
 })

@@ -7,10 +7,15 @@ export function parseListener(text: string): Listener | null {
   return address && address.port !== null ? { host: address.host || null, port: address.port } : null
 }
 
-/** Both would need the same address. Port 0 stands for any free port. */
+/** Both would need the same address: one that means all interfaces needs that of each. Port 0 stands for any free port. */
 export function sameListener(a: Listener, b: Listener): boolean {
   if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path
-  return a.host === b.host && a.port === b.port && a.port !== 0
+  return a.port === b.port && a.port !== 0 && (a.host === b.host || covers(a.host, b.host) || covers(b.host, a.host))
+}
+
+/** Without a host, and with that of IPv6, it is both versions. */
+function covers(host: string | null, other: string | null): boolean {
+  return host === null || host === '::' || (host === '0.0.0.0' && !other?.includes(':'))
 }
 
 /** `host`, `host:port` or `[v6]:port`; `port` is `null` when not given. `null` for anything else. */

@@ -62,7 +62,7 @@ describe('loadConfig', () => {
   it('takes the source text for a text', () => {
     const { config } = load(
       'headers: [{statusCodes: [200], values: {a: 1, b: yes, c: 1.10, d: ~, e: 0x1}}]\n' +
-        'buckets: {on: {storages: {basic: {kind: sftp, sftpPort: 22}}}}',
+        'buckets: {on: {storages: {basic: {kind: sftp, sftpHost: files, sftpUsername: me, sftpPort: 22}}}}',
     )
     assert.deepEqual({ ...config.headers[0]?.values }, { a: '1', b: 'yes', c: '1.10', d: '', e: '0x1' })
     const storage = config.buckets.on?.storages.basic
@@ -214,6 +214,18 @@ describe('mistakes', () => {
       'server.internalListen',
       /of its own/,
     ],
+    [
+      'the internal address among them in other words',
+      'server: {listen: ":8082", internalListen: "0.0.0.0:8082"}',
+      'server.internalListen',
+      /of its own/,
+    ],
+    [
+      'an address twice',
+      'server: {listens: [":80", "127.0.0.1:81", "0.0.0.0:80"]}',
+      'server.listens[2]',
+      /another address than that of listens\[0\]/,
+    ],
     ['the default internal address among them', 'server: {listens: [":8081"]}', 'server.internalListen', /of its own/],
     ['an unknown plugin', 'server: {plugins: {foo: ~}}', 'server.plugins.foo', /one of webp, avif, compress/],
     [
@@ -324,6 +336,30 @@ describe('mistakes', () => {
       'buckets: {m: {storages: {basic: {kind: http}}}}',
       'buckets.m.storages.basic.url',
       /kind http needs/,
+    ],
+    [
+      'http with a url that is none',
+      'buckets: {m: {storages: {basic: {kind: http, url: nonsense}}}}',
+      'buckets.m.storages.basic.url',
+      /like https:\/\/host\/<container><item>/,
+    ],
+    [
+      's3 with an endpoint that is no URL',
+      'buckets: {m: {storages: {basic: {kind: s3, accessKey: a, secretAccessKey: s, endpoint: "http://a b"}}}}',
+      'buckets.m.storages.basic.endpoint',
+      /like https:\/\/host:port/,
+    ],
+    [
+      's3 with a path behind its endpoint',
+      'buckets: {m: {storages: {basic: {kind: s3, accessKey: a, secretAccessKey: s, endpoint: "http://minio/a"}}}}',
+      'buckets.m.storages.basic.endpoint',
+      /like https:\/\/host:port/,
+    ],
+    [
+      'b2 with an endpoint that is no URL',
+      'buckets: {m: {storages: {basic: {kind: b2, b2ApplicationKeyId: a, b2ApplicationKey: s, b2Endpoint: "//"}}}}',
+      'buckets.m.storages.basic.b2Endpoint',
+      /like https:\/\/host:port/,
     ],
     [
       's3 without a key',
@@ -502,6 +538,7 @@ describe('mistakes', () => {
 describe('warnings', () => {
   const preset = (text: string) => bucket(`transform: {kind: presets, path: "${groups}", presets: {s: {${text}}}}`)
   const s = 'buckets.media.transform.presets.s'
+  const level = (coding: string) => `server.plugins.compress.${coding}.level`
   const rows: [name: string, text: string, path: string, message: RegExp][] = [
     ['an unknown setting', 'bukets: {}', 'bukets', /no setting/],
     [
@@ -538,6 +575,50 @@ describe('warnings', () => {
       'server.queue.address',
       /only the first/,
     ],
+    [
+      'cache and queue on one Redis',
+      'server: {cache: {type: redis, address: ["redis://r:1/1"]}, queue: {type: redis, address: ["redis://u:p@r:1/2"]}}',
+      'server.cache.address',
+      /same Redis; one has to evict and the other must not/,
+    ],
+    [
+      'cache and lock on one Redis',
+      'server: {cache: {type: redis, address: [r]}, lock: {type: redis-cluster, address: [q, r]}}',
+      'server.cache.address',
+      /same Redis/,
+    ],
+    [
+      'a level of gzip',
+      'server: {plugins: {compress: {gzip: {level: 10}}}}',
+      level('gzip'),
+      /-2 to 9, found 10; the nearest/,
+    ],
+    ['a level of Brotli', 'server: {plugins: {compress: {brotli: {level: -1}}}}', level('brotli'), /0 to 11, found -1/],
+    [
+      'a level of Zstandard',
+      'server: {plugins: {compress: {zstd: {level: 0}}}}',
+      level('zstd'),
+      /found 0; the default/,
+    ],
+    [
+      'a header with another name than there can be',
+      'headers: [{statusCodes: [200], values: {"X Y": 1}}]',
+      'headers[0].values."X Y"',
+      /no name of a header/,
+    ],
+    [
+      'a header of two lines',
+      'headers: [{statusCodes: [200], values: {X-Y: "a\\r\\nb: c"}}]',
+      'headers[0].values.X-Y',
+      /line break/,
+    ],
+    ['a header beyond Latin-1', bucket('headers: {X-Y: "\u20ac"}'), 'buckets.media.headers.X-Y', /outside of Latin-1/],
+    [
+      'a status with two rules',
+      'headers: [{statusCodes: [200, 404]}, {statusCodes: [404, 500]}]',
+      'headers[1].statusCodes',
+      /no effect on 404, for which headers\[0\] stands/,
+    ],
     ['an address for memory', 'server: {queue: {type: memory, address: [a]}}', 'server.queue.address', /no effect/],
     ['the wait limit of mort', 'server: {lockTimeout: 5}', 'server.lockTimeout', /requestTimeout/],
     [
@@ -545,12 +626,6 @@ describe('warnings', () => {
       'server: {concurrentImageProcessing: 5}',
       'server.concurrentImageProcessing',
       /worker.threads/,
-    ],
-    [
-      'a storage of later',
-      'buckets: {m: {storages: {basic: {kind: azure}}}}',
-      'buckets.m.storages.basic.kind',
-      /refuses every request/,
     ],
     [
       'a script in Tengo',
@@ -589,6 +664,18 @@ describe('warnings', () => {
       /found -1; every request/,
     ],
     ['a negative area', preset('filters: {extract: {top: -1}}'), `${s}.filters.extract.top`, /found -1; every request/],
+    [
+      'an account without its key',
+      'buckets: {m: {storages: {basic: {kind: azure, azureAccount: me}}}}',
+      'buckets.m.storages.basic.azureKey',
+      /the kind azure needs it: every request to this storage fails/,
+    ],
+    [
+      'no address of b2',
+      'buckets: {m: {storages: {basic: {kind: b2, b2ApplicationKeyId: id, b2ApplicationKey: key}}}}',
+      'buckets.m.storages.basic.b2Region',
+      /so is b2Endpoint/,
+    ],
   ]
   it.each(rows)('%s', (_, text, path, message) => {
     const { warnings } = load(text)

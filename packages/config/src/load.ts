@@ -6,6 +6,7 @@ import { ConfigError, type ConfigIssue } from './issues.ts'
 import { findNotActedOn } from './not-acted-on.ts'
 import { createReport } from './report.ts'
 import { checkRoot, resolveRoot } from './schema/root.ts'
+import { createScriptReader } from './schema/script.ts'
 import type { Tree } from './tree.ts'
 import type { Config } from './types.ts'
 import { parseYaml } from './yaml.ts'
@@ -50,7 +51,8 @@ export function loadConfigFile(path: string, env: Environment, baseDir: string =
 }
 
 /** The part after YAML. The tree is used up. */
-export function loadTree(tree: Tree, options: LoadOptions): Loaded {
+export function loadTree(tree: Tree, { env, baseDir }: LoadOptions): Loaded {
+  const options = { env, baseDir, readScript: createScriptReader() }
   const notActedOn = findNotActedOn(tree)
   const { sections, mistakes, unknown } = decode(tree)
   const broken: ConfigIssue[] = []

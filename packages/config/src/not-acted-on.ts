@@ -14,7 +14,6 @@ export function findNotActedOn(tree: Tree): ConfigIssue[] {
 type Row = [pattern: string, message: string, when?: (value: Tree) => boolean]
 
 const later = 'is accepted, but this version does not act on it'
-const refused = 'is accepted, but this version refuses every request that needs it'
 const replaced = 'has no effect:'
 
 /** Who makes a setting work deletes its row. */
@@ -26,9 +25,6 @@ const rows: Row[] = [
   ],
   ['server.lockTimeout', `${replaced} server.requestTimeout limits every wait`],
   ['server.concurrentImageProcessing', `${replaced} see server.worker.threads and server.queue.maxWaiting`],
-  ['buckets.*.keys', 'is accepted, but this version refuses every write', isNotEmpty],
-  ['buckets.*.glacier.enabled', later, isTrue],
-  ['buckets.*.storages.*.kind', refused, isOneOf('b2', 'google', 'azure', 'sftp', 'oracle')],
   ['buckets.*.storages.*.HTTPTracing', later, isOneOf('true')],
 ]
 
@@ -38,10 +34,6 @@ function isOneOf(...texts: string[]) {
 
 function isTrue(value: Tree): boolean {
   return value instanceof Scalar && readBool(value) === true
-}
-
-function isNotEmpty(value: Tree): boolean {
-  return Array.isArray(value) && value.length > 0
 }
 
 function findMatches(tree: Tree, pattern: string[], path: Path = []): { path: Path; value: Tree }[] {

@@ -23,6 +23,21 @@ export type BucketConfig = {
   storages: Record<string, StorageConfig>
   transform: TransformConfig | null
   glacier: GlacierConfig | null
+  /** Who reads what without a signature: `originals` are refused, or `all` of it; `null`: nothing is. */
+  private: 'originals' | 'all' | null
+  cors: CorsConfig
+}
+
+/** What browsers are told about requests from pages of other origins. `null` stands for what mort says. */
+export type CorsConfig = {
+  /** `https://example.com`; `*` is any. Empty: any. */
+  origins: readonly string[]
+  /** Empty: those that read. */
+  methods: readonly string[]
+  headers: readonly string[]
+  exposeHeaders: readonly string[]
+  /** Seconds for which a browser may keep the answer; 0: as long as it likes. */
+  maxAge: number
 }
 
 export type AccessKey = { accessKey: string; secretAccessKey: string }
@@ -133,9 +148,23 @@ export type StorageConfig = StorageBase &
         HTTPTracing: boolean
       }
     | { kind: 'http'; url: string }
-    | { kind: 'b2'; b2Account: string; b2ApplicationKey: string; b2ApplicationKeyId: string }
-    | { kind: 'google'; googleConfigJson: string; googleProjectId: string; googleScopes: string[] }
-    | { kind: 'azure'; azureAccount: string; azureKey: string }
+    | {
+        kind: 'b2'
+        b2Account: string
+        b2ApplicationKey: string
+        b2ApplicationKeyId: string
+        /** One of these two is there. */
+        b2Region: string | null
+        b2Endpoint: string | null
+      }
+    | {
+        kind: 'google'
+        googleConfigJson: string
+        googleProjectId: string
+        googleScopes: string[]
+        googleEndpoint: string | null
+      }
+    | { kind: 'azure'; azureAccount: string; azureKey: string; azureEndpoint: string | null }
     | { kind: 'oracle'; oracleUsername: string; oraclePassword: string; oracleAuthEndpoint: string }
     | {
         kind: 'sftp'
@@ -245,7 +274,7 @@ export type WorkerConfig = {
   threads: number
   /** Seconds for jobs in hand to finish at shutdown. */
   graceSeconds: number
-  /** Seconds in which an original has to be read. */
+  /** Seconds for a storage to open an object (gateways too), to give a whole original, to take a derivative. */
   sourceTimeout: number
 }
 
@@ -266,6 +295,10 @@ export type LimitsConfig = {
   memory: number
   /** Characters of a request target. */
   urlLength: number
+  /** Bytes of one upload; of several parts, of each. */
+  uploadBytes: number
+  /** Days after which an upload in parts that nobody completed is given up. */
+  uploadDays: number
 }
 
 export type SecurityConfig = {
@@ -280,7 +313,10 @@ export type SecurityConfig = {
     /** Redirects that are followed. */
     redirects: number
   }
-  svg: 'allow' | 'refuse'
+  /** `allow`: as originals, and as watermarks that a preset names. `originals`: as originals only. */
+  svg: 'allow' | 'originals' | 'refuse'
   /** `X-Mort-Debug` is answered. */
   debugHeaders: boolean
+  /** S3 signatures may name any region; else only `mort`. */
+  anyRegion: boolean
 }

@@ -1,8 +1,11 @@
 import type { Report } from '../report.ts'
 import type { BucketConfig } from '../types.ts'
+import { cors } from './cors.ts'
 import { checkGlacier, glacier, resolveGlacier } from './glacier.ts'
+import { checkHeaders } from './headers.ts'
+import type { Scripts } from './script.ts'
 import { list, map, section } from './section.ts'
-import { type Output, text } from './setting.ts'
+import { type Output, parsed, text } from './setting.ts'
 import { checkStorage, resolveStorage, storage } from './storage.ts'
 import { checkTransform, resolveTransform, transform } from './transform.ts'
 
@@ -16,15 +19,21 @@ export const bucket = section(
     storages: map(storage, '`basic` holds originals, `transform` derivatives; further names for `parentStorage`.'),
     transform,
     glacier,
+    private: parsed<BucketConfig['private'] | 'nothing', 'nothing'>(
+      'Ours. `true`: only signed requests read originals and list; `all`: derivatives as well.',
+      readPrivate,
+      { expected: 'true, false or all', fallback: 'nothing', printed: 'false' },
+    ),
+    cors,
   },
   'A bucket.',
 )
 
 type BucketSection = Output<typeof bucket>
-/** The buckets that there are, and the folder that scripts are in. */
-type BucketNames = { buckets: Set<string>; scriptDir: string }
+/** `buckets`: the names that there are. */
+type Known = Scripts & { buckets: Set<string> }
 
-export function checkBucket(name: string, bucket: BucketSection, names: BucketNames, report: Report): void {
+export function checkBucket(name: string, bucket: BucketSection, known: Known, report: Report): void {
   if (name === '-') report.mistake([], 'expected another name: paths that start with /-/ are not of buckets')
   checkName(name, 'bucket', report)
   const { storages, transform, glacier } = bucket
@@ -35,16 +44,18 @@ export function checkBucket(name: string, bucket: BucketSection, names: BucketNa
     checkName(name, 'storage', report.below('storages', name))
     checkStorage(storages[name]!, report.below('storages', name))
   }
-  const known = { storages: new Set(Object.keys(storages)), ...names }
-  if (transform) checkTransform(transform, report.below('transform'), known)
+  checkHeaders(bucket.headers, report.below('headers'))
+  const names = new Set(Object.keys(storages))
+  if (transform) checkTransform(transform, report.below('transform'), { storages: names, ...known })
   if (glacier) checkGlacier(glacier, report.below('glacier'))
 }
 
 export function resolveBucket(
   name: string,
-  { keys, headers, storages, transform, glacier }: BucketSection,
-  { baseDir, scriptDir }: { baseDir: string; scriptDir: string },
+  bucket: BucketSection,
+  { baseDir, ...scripts }: Scripts & { baseDir: string },
 ): BucketConfig {
+  const { keys, headers, storages, transform, glacier, cors } = bucket
   const resolved: BucketConfig['storages'] = Object.create(null)
   for (const name in storages) resolved[name] = resolveStorage(name, storages[name]!, baseDir)
   return {
@@ -52,9 +63,17 @@ export function resolveBucket(
     keys,
     headers,
     storages: resolved,
-    transform: transform && resolveTransform(transform, scriptDir),
+    transform: transform && resolveTransform(transform, scripts),
     glacier: glacier && resolveGlacier(glacier),
+    private: bucket.private === 'nothing' ? null : bucket.private,
+    cors,
   }
+}
+
+function readPrivate(text: string): 'originals' | 'all' | 'nothing' | null {
+  if (text === 'all') return 'all'
+  if (/^(?:y|yes|true|on)$/i.test(text)) return 'originals'
+  return /^(?:n|no|false|off)$/i.test(text) ? 'nothing' : null
 }
 
 /** Names become parts of URLs, of plans and of paths on disk. */

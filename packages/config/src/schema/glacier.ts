@@ -8,7 +8,7 @@ export const glacier = optionalSection(
     enabled: bool('Restore archived originals when they are asked for.'),
     restoreTier: text('Expedited, Standard or Bulk.', 'Standard'),
     restoreDays: int('Days that a restored original stays, 1 to 30.', { default: 3, unset: [0] }),
-    retryAfterSeconds: int('Sent as `Retry-After`; 0 = 300, 14400 or 43200, by tier.'),
+    retryAfterSeconds: int('Sent as `Retry-After`; 0 = 300, 14400 or 43200, by tier.', { min: 0 }),
   },
   'Originals in an archive of S3.',
 )

@@ -17,6 +17,12 @@ export const limits = section<{ [K in keyof LimitsConfig]: ReturnType<typeof int
       min: 0,
     }),
     urlLength: int('Characters of a request target.', { default: 8192, min: 256, max: 65_536 }),
+    uploadBytes: int('Bytes of one upload; of one in parts, of each part.', { default: 5 * 1024 * MiB, min: 1 }),
+    uploadDays: int('Days after which an upload in parts that nobody completed is given up.', {
+      default: 7,
+      min: 1,
+      max: 3650,
+    }),
   },
   'Limits of what one request may cost.',
 )

@@ -1,3 +1,4 @@
+import type { Report } from '../report.ts'
 import type { CompressConfig, Encoding, ServerConfig } from '../types.ts'
 import { list, optionalSection, section } from './section.ts'
 import { int, type Output, presence, text } from './setting.ts'
@@ -25,6 +26,20 @@ export const plugins = section(
   'Plugins of mort.',
   { closed: true },
 )
+
+/** What the encoders know; for Zstandard, what its own command does. */
+const levels = { gzip: [-2, 9], brotli: [0, 11], zstd: [1, 22] } as const
+
+export function checkPlugins({ compress }: Output<typeof plugins>, report: Report): void {
+  for (const name of ['gzip', 'brotli', 'zstd'] as const) {
+    const [least, most] = levels[name]
+    const level = compress?.[name]?.level ?? least
+    if (level < least || level > most) {
+      const used = name === 'zstd' && level < least ? 'the default' : 'the nearest'
+      report.warn(['compress', name, 'level'], `expected ${least} to ${most}, found ${level}; ${used} is used`)
+    }
+  }
+}
 
 export function resolvePlugins({ webp, avif, compress }: Output<typeof plugins>): ServerConfig['plugins'] {
   return { webp, avif, compress: compress && resolveCompress(compress) }

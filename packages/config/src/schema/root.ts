@@ -3,8 +3,9 @@ import type { Environment } from '../environment.ts'
 import type { Report } from '../report.ts'
 import type { Config } from '../types.ts'
 import { bucket, checkBucket, resolveBucket } from './bucket.ts'
-import { headerRules } from './headers.ts'
+import { checkHeaderRules, headerRules } from './headers.ts'
 import { limits } from './limits.ts'
+import type { ScriptReader, Scripts } from './script.ts'
 import { map, section } from './section.ts'
 import { security } from './security.ts'
 import { checkServer, resolveServer, server } from './server.ts'
@@ -24,23 +25,24 @@ export const root = section(
 
 type Root = Output<typeof root>
 
-type Options = { env: Environment; baseDir: string }
+type Options = { env: Environment; baseDir: string; readScript: ScriptReader }
 
 export function checkRoot(root: Root, report: Report, options: Options): void {
   const { server, buckets } = root
   checkServer(server, report.below('server'))
-  const names = { buckets: new Set(Object.keys(buckets)), scriptDir: scriptFolder(root, options) }
-  for (const name in buckets) checkBucket(name, buckets[name]!, names, report.below('buckets', name))
+  checkHeaderRules(root.headers, report.below('headers'))
+  const known = { buckets: new Set(Object.keys(buckets)), ...scriptsOf(root, options) }
+  for (const name in buckets) checkBucket(name, buckets[name]!, known, report.below('buckets', name))
 }
 
 export function resolveRoot(root: Root, options: Options): Config {
   const { server, limits, security, headers } = root
-  const folders = { baseDir: options.baseDir, scriptDir: scriptFolder(root, options) }
+  const sources = { baseDir: options.baseDir, ...scriptsOf(root, options) }
   const buckets: Config['buckets'] = Object.create(null)
-  for (const name in root.buckets) buckets[name] = resolveBucket(name, root.buckets[name]!, folders)
+  for (const name in root.buckets) buckets[name] = resolveBucket(name, root.buckets[name]!, sources)
   return { server: resolveServer(server, options.baseDir), limits, security, headers, buckets }
 }
 
-function scriptFolder({ baseconfigpath }: Root, { env, baseDir }: Options): string {
-  return resolve(baseDir, baseconfigpath || env.MORT_CONFIG_DIR || 'configuration')
+function scriptsOf({ baseconfigpath }: Root, { env, baseDir, readScript }: Options): Scripts {
+  return { scriptDir: resolve(baseDir, baseconfigpath || env.MORT_CONFIG_DIR || 'configuration'), readScript }
 }

@@ -4,8 +4,23 @@ import { ConfigError } from '../issues.ts'
 /** Bytes of one script. */
 const maxBytes = 256 * 1024
 
-/** The text of a script, read when the configuration is. Throws {@link ConfigError} with what is wrong. */
-export function readScript(path: string): string {
+/** The text of the script at an absolute path. Throws {@link ConfigError} with what is wrong. */
+export type ScriptReader = (path: string) => string
+
+/** `scriptDir`: what a relative path to a script starts from. */
+export type Scripts = { scriptDir: string; readScript: ScriptReader }
+
+/** Reads each script once, when the configuration is read: what was checked is what runs, whatever becomes of the file. */
+export function createScriptReader(): ScriptReader {
+  const texts = new Map<string, string>()
+  return path => {
+    const text = texts.get(path) ?? readScript(path)
+    texts.set(path, text)
+    return text
+  }
+}
+
+function readScript(path: string): string {
   const refuse = (found: string, cause?: unknown) =>
     new ConfigError([{ path: '', message: `expected a file with JavaScript, found ${found}` }], cause)
   try {

@@ -19,8 +19,13 @@ export const security = section(
       },
       'What is fetched because a URL or a preset names it: watermarks.',
     ),
-    svg: choice(['allow', 'refuse'], 'SVG as originals and watermarks.', 'allow'),
+    svg: choice(
+      ['allow', 'originals', 'refuse'],
+      'SVG: `allow` as originals and as the watermarks of presets; `originals` as originals only. Never as a watermark that a URL names.',
+      'allow',
+    ),
     debugHeaders: bool('Answer `X-Mort-Debug` with keys, storages and the reason of an error, as mort does.', true),
+    anyRegion: bool('S3 signatures may name any region, not only `mort`.'),
   },
   'What a stranger may make the service do.',
 )

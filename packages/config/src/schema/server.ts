@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { parseListener, sameListener } from '../listener.ts'
 import type { Report } from '../report.ts'
-import type { Listener, ServerConfig } from '../types.ts'
+import type { Listener, QueueConfig, RedisAddress, ServerConfig } from '../types.ts'
 import { cache, checkCache, resolveCache } from './cache.ts'
-import { plugins, resolvePlugins } from './plugins.ts'
+import { checkPlugins, plugins, resolvePlugins } from './plugins.ts'
 import { checkQueue, lock, queue, resolveQueue } from './queue.ts'
 import { checkRedis } from './redis.ts'
 import { list, optionalSection, section } from './section.ts'
@@ -24,8 +24,8 @@ export const server = section(
     listen: listener('Public address: `host:port`, `:port` or `unix:/path`. Not used when `listens` has any.', 8080),
     listens: list(parsed('An address.', parseListener, { expected, fallback: null }), 'Public addresses.'),
     internalListen: listener('Address for health, metrics and operation.', 8081),
-    logLevel: text('`debug`, or anything else.', 'prod'),
-    accessLogs: bool('One log line for each request.'),
+    logLevel: text('`debug`: also why each request was refused; or anything else.', 'prod'),
+    accessLogs: bool('One log line for each request, with the reason if it was refused.'),
     monitoring: text('`prometheus`: `/metrics` has the series of mort as well, by their names.'),
     requestTimeout: int('Seconds that a request for a derivative may take.', { default: 60, min: 1, unset: [0] }),
     lockTimeout: int('Has no effect: `requestTimeout` limits every wait.', { default: 30 }),
@@ -40,7 +40,11 @@ export const server = section(
       {
         threads: int('Renders at one time; 0 = one for each available core.', { min: 0, max: 1024 }),
         graceSeconds: int('Seconds for jobs in hand to finish at shutdown.', { default: 25, min: 0, max: 3600 }),
-        sourceTimeout: int('Seconds in which an original has to be read.', { default: 10, min: 1, max: 3600 }),
+        sourceTimeout: int('Seconds for a storage to open an object, to give an original, to take a derivative.', {
+          default: 10,
+          min: 1,
+          max: 3600,
+        }),
       },
       'Ours. The part that makes derivatives.',
     ),
@@ -60,6 +64,11 @@ type ServerSection = Output<typeof server>
 
 export function checkServer(server: ServerSection, report: Report): void {
   const { internalListen, monitoring, idleCleanup } = server
+  server.listens.forEach((listener, index) => {
+    const same = server.listens.findIndex(other => listener && other && sameListener(listener, other))
+    if (same !== -1 && same < index)
+      report.mistake(['listens', index], `expected another address than that of listens[${same}], found the same`)
+  })
   if (listenersOf(server).some(listener => sameListener(listener, internalListen))) {
     report.mistake(['internalListen'], 'expected an address of its own, found one of the public listeners')
   }
@@ -72,9 +81,20 @@ export function checkServer(server: ServerSection, report: Report): void {
       `expected at least 5 minutes, found ${idleCleanup.idleTimeoutMin}`,
     )
   }
+  checkPlugins(server.plugins, report.below('plugins'))
   checkCache(server.cache, report.below('cache'))
   checkRedis(server.lock, report.below('lock'))
   checkQueue(server.queue, server.lock, report)
+  if (isOneRedis(resolveCache(server.cache).addresses, resolveQueue(server.queue, server.lock))) {
+    const advice = 'one has to evict and the other must not: give each a Redis of its own'
+    report.warn(['cache', 'address'], `the queue is on the same Redis; ${advice}`)
+  }
+}
+
+/** Databases of one Redis share its memory. */
+function isOneRedis(cache: readonly RedisAddress[], queue: QueueConfig): boolean {
+  const ofQueue = queue.type === 'memory' ? [] : queue.type === 'redis' ? [queue.address] : queue.addresses
+  return cache.some(one => ofQueue.some(other => one.host === other.host && one.port === other.port))
 }
 
 /** `baseDir`: what relative paths start from. */

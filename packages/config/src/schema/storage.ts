@@ -23,11 +23,15 @@ export const storage = section(
     b2Account: text('b2: the account.'),
     b2ApplicationKey: text('b2: the key.'),
     b2ApplicationKeyId: text('b2: the id of the key.'),
-    googleConfigJson: text('google: the credentials, as JSON.'),
+    b2Region: text('Ours. b2: the region, as in s3.REGION.backblazeb2.com.'),
+    b2Endpoint: text('Ours. b2: URL of the service; empty = that of the region.'),
+    googleConfigJson: text('google: the credentials, as JSON; empty = those of the environment.'),
     googleProjectId: text('google: the project.'),
     googleScopes: text('google: scopes, with commas between them.'),
+    googleEndpoint: text('Ours. google: URL of the service; empty = that of Google.'),
     azureAccount: text('azure: the account.'),
     azureKey: text('azure: the key.'),
+    azureEndpoint: text('Ours. azure: URL of the service; empty = that of the account.'),
     oracleUsername: text('oracle: the user.'),
     oraclePassword: text('oracle: the password.'),
     oracleAuthEndpoint: text('oracle: URL of the authentication.'),
@@ -55,7 +59,35 @@ export function checkStorage(storage: StorageSection, report: Report): void {
   for (const name of required[kind]) {
     if (storage[name] === '') report.mistake([name], `expected a text, which the kind ${kind} needs, found nothing`)
   }
+  // mort starts without these, and every request to the storage fails; so it is here.
+  for (const name of needed[kind] ?? []) {
+    if (storage[name] === '') report.warn([name], `is missing, and the kind ${kind} needs it: ${unusable}`)
+  }
+  if (kind === 'http' && storage.url !== '' && !isTemplate(storage.url)) {
+    report.mistake(['url'], 'expected a URL like https://host/<container><item>, found another text')
+  }
+  const endpoint = endpoints[kind]
+  if (endpoint && storage[endpoint] !== '' && !isEndpoint(storage[endpoint] as string)) {
+    report.mistake([endpoint], 'expected a URL like https://host:port, found another text')
+  }
+  if (kind === 'b2' && storage.b2Region === '' && storage.b2Endpoint === '') {
+    report.warn(['b2Region'], `is missing, and so is b2Endpoint; the kind b2 needs one of them: ${unusable}`)
+  }
 }
+
+/** As the storage fills it in; both names stand for any text. */
+function isTemplate(text: string): boolean {
+  const filled = URL.parse(text.replace('<container>', 'one').replace('<item>', '/key'))
+  return filled?.protocol === 'http:' || filled?.protocol === 'https:'
+}
+
+/** As the client of S3 takes it apart; `https://` may be left out. */
+function isEndpoint(text: string): boolean {
+  const url = URL.parse(/^https?:\/\//i.test(text) ? text : `https://${text}`)
+  return url?.pathname === '/' && url.search === '' && url.username === ''
+}
+
+const endpoints: { [K in StorageKind]?: keyof StorageSection & string } = { s3: 'endpoint', b2: 'b2Endpoint' }
 
 /** `name`: as the bucket calls it. `baseDir`: what a relative `rootPath` starts from. */
 export function resolveStorage(name: string, storage: StorageSection, baseDir: string): StorageConfig {
@@ -94,19 +126,27 @@ const resolvers: Resolvers = {
     HTTPTracing: HTTPTracing === 'true',
   }),
   http: ({ url }) => ({ kind: 'http', url }),
-  b2: ({ b2Account, b2ApplicationKey, b2ApplicationKeyId }) => ({
+  b2: ({ b2Account, b2ApplicationKey, b2ApplicationKeyId, b2Region, b2Endpoint }) => ({
     kind: 'b2',
     b2Account,
     b2ApplicationKey,
     b2ApplicationKeyId,
+    b2Region: b2Region || null,
+    b2Endpoint: b2Endpoint || null,
   }),
-  google: ({ googleConfigJson, googleProjectId, googleScopes }) => ({
+  google: ({ googleConfigJson, googleProjectId, googleScopes, googleEndpoint }) => ({
     kind: 'google',
     googleConfigJson,
     googleProjectId,
     googleScopes: googleScopes.split(',').flatMap(scope => scope.trim() || []),
+    googleEndpoint: googleEndpoint || null,
   }),
-  azure: ({ azureAccount, azureKey }) => ({ kind: 'azure', azureAccount, azureKey }),
+  azure: ({ azureAccount, azureKey, azureEndpoint }) => ({
+    kind: 'azure',
+    azureAccount,
+    azureKey,
+    azureEndpoint: azureEndpoint || null,
+  }),
   oracle: ({ oracleUsername, oraclePassword, oracleAuthEndpoint }) => ({
     kind: 'oracle',
     oracleUsername,
@@ -140,5 +180,15 @@ const required: Record<StorageKind, (keyof StorageSection & string)[]> = {
   sftp: [],
   oracle: [],
 }
+
+/** What cannot be done without later. */
+const needed: { [K in StorageKind]?: (keyof StorageSection & string)[] } = {
+  b2: ['b2ApplicationKeyId', 'b2ApplicationKey'],
+  azure: ['azureAccount', 'azureKey'],
+  sftp: ['sftpHost', 'sftpUsername'],
+  oracle: ['oracleUsername', 'oraclePassword', 'oracleAuthEndpoint'],
+}
+
+const unusable = 'every request to this storage fails with 503'
 
 const kinds = Object.keys(required) as StorageKind[]

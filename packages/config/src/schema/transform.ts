@@ -1,10 +1,11 @@
 import { resolve } from 'node:path'
+import { messageOf } from '@mortise/errors'
 import { RE2JS } from 're2js'
 import { ConfigError } from '../issues.ts'
 import type { Report } from '../report.ts'
 import { compatWords, type TransformConfig, type TransformKind } from '../types.ts'
 import { checkPreset, preset, resolvePreset } from './preset.ts'
-import { readScript } from './script.ts'
+import type { Scripts } from './script.ts'
 import { list, map, optionalSection } from './section.ts'
 import { bool, choice, type Output, text } from './setting.ts'
 
@@ -33,11 +34,11 @@ export const transform = optionalSection(
 
 type TransformSection = NonNullable<Output<typeof transform>>
 
-/** `storages` and `buckets`: the names that there are. `scriptDir`: what a relative `scriptPath` starts from. */
+/** `storages` and `buckets`: the names that there are. */
 export function checkTransform(
   transform: TransformSection,
   report: Report,
-  { storages, buckets, scriptDir }: { storages: Set<string>; buckets: Set<string>; scriptDir: string },
+  { storages, buckets, ...scripts }: Scripts & { storages: Set<string>; buckets: Set<string> },
 ): void {
   const { kind, path, parentStorage, parentBucket } = transform
   if (!isKind(kind)) {
@@ -47,7 +48,7 @@ export function checkTransform(
     )
   }
   checkPath(kind, path, report)
-  checkScript(transform, report, scriptDir)
+  checkScript(transform, report, scripts)
   // Every bucket is asked for `basic` anyway.
   if (parentStorage !== 'basic' && !storages.has(parentStorage)) {
     report.mistake(
@@ -64,8 +65,7 @@ export function checkTransform(
   for (const name in transform.presets) checkPreset(transform.presets[name]!, report.below('presets', name))
 }
 
-/** `scriptDir`: what a relative `scriptPath` or `tengoPath` starts from. */
-export function resolveTransform(transform: TransformSection, scriptDir: string): TransformConfig {
+export function resolveTransform(transform: TransformSection, scripts: Scripts): TransformConfig {
   const { path, parentStorage, parentBucket, checkParent, mortKeys, keepFormat, compat, scriptPath, tengoPath } =
     transform
   const kind = transform.kind as TransformKind
@@ -80,12 +80,10 @@ export function resolveTransform(transform: TransformSection, scriptDir: string)
     resultKey: resolveResultKey(kind, transform.resultKey),
     ...{ mortKeys, keepFormat, compat },
     presets,
-    tengoPath: tengoPath === '' ? null : resolve(scriptDir, tengoPath),
-    script: kind === 'script' ? loadScript(resolve(scriptDir, scriptPath)) : null,
+    tengoPath: tengoPath === '' ? null : resolve(scripts.scriptDir, tengoPath),
+    script: kind === 'script' ? resolveScript(scriptPath, scripts) : null,
   }
 }
-
-const loadScript = (path: string) => ({ path, source: readScript(path) })
 
 const kinds: TransformKind[] = ['query', 'presets', 'presets-query', 'base64_presets', 'cloudinary', 'script', 'tengo']
 
@@ -101,7 +99,7 @@ function isKind(text: string): text is TransformKind {
   return kinds.some(kind => kind === text)
 }
 
-function checkScript({ kind, scriptPath }: TransformSection, report: Report, scriptDir: string): void {
+function checkScript({ kind, scriptPath }: TransformSection, report: Report, scripts: Scripts): void {
   if (kind === 'tengo') {
     report.warn(
       ['kind'],
@@ -113,12 +111,17 @@ function checkScript({ kind, scriptPath }: TransformSection, report: Report, scr
   if (scriptPath === '') report.mistake(['scriptPath'], 'expected the path of a script, found nothing')
   else {
     try {
-      readScript(resolve(scriptDir, scriptPath))
+      resolveScript(scriptPath, scripts)
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
       for (const { message } of error.issues) report.mistake(['scriptPath'], message)
     }
   }
+}
+
+function resolveScript(scriptPath: string, { scriptDir, readScript }: Scripts): TransformConfig['script'] {
+  const path = resolve(scriptDir, scriptPath)
+  return { path, source: readScript(path) }
 }
 
 function checkPath(kind: string, path: string, report: Report): void {
@@ -140,10 +143,7 @@ function checkPath(kind: string, path: string, report: Report): void {
   try {
     RE2JS.compile(path)
   } catch (error) {
-    report.mistake(
-      ['path'],
-      `expected a regexp in the syntax of RE2: ${error instanceof Error ? error.message : error}`,
-    )
+    report.mistake(['path'], `expected a regexp in the syntax of RE2: ${messageOf(error)}`)
   }
 }
 
