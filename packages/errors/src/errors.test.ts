@@ -10,6 +10,15 @@ describe('a failure', () => {
     expect(arrived && fromFailure(arrived).cause).toBeUndefined()
   })
 
+  it('says which archive an object is in, in words that a header can hold', () => {
+    const error = new MortiseError('archived', 'cold', { storageClass: 'DEEP_ARCHIVE' })
+    const arrived = readFailure(JSON.parse(JSON.stringify(toFailure(error))))
+    expect(arrived && fromFailure(arrived)).toMatchObject({ code: 'archived', storageClass: 'DEEP_ARCHIVE' })
+    const failure = { code: 'archived', message: 'cold' }
+    for (const storageClass of ['A\r\nB: c', '', 'x', 'A'.repeat(41), 1, null])
+      expect(readFailure({ ...failure, storageClass })).toEqual(failure)
+  })
+
   it('says no time where the error knows none', () => {
     expect(toFailure(new MortiseError('timed_out', 'late'))).toEqual({ code: 'timed_out', message: 'late' })
   })

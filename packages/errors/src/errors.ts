@@ -25,6 +25,8 @@ export const errorCodes = {
   precondition_failed: { retry: false },
   /** The render took down the process that ran it more than once and is set aside. */
   poisoned: { retry: false },
+  /** The object is in an archive, and comes back in minutes or hours when somebody has it restored. */
+  archived: { retry: false },
   /** Something that this storage kind cannot do. */
   unsupported: { retry: false },
   overloaded: { retry: true },
@@ -43,6 +45,10 @@ export type MortiseErrorOptions = {
   cause?: unknown
   /** Seconds after which another try makes sense; becomes `Retry-After`. Absent when nobody knows. */
   retryAfter?: number
+  /** Of an object that is `archived`, in the words of S3 (`GLACIER`). */
+  storageClass?: string
+  /** Who runs the service has to mend it, although the code is about the request: a script of his, say. */
+  operators?: boolean
 }
 
 /**
@@ -53,11 +59,21 @@ export class MortiseError extends Error {
   override readonly name = 'MortiseError'
   readonly code: ErrorCode
   readonly retryAfter: number | undefined
+  /** See {@link MortiseErrorOptions.storageClass}. */
+  readonly storageClass: string | undefined
+  /** See {@link MortiseErrorOptions.operators}. Not in a {@link Failure}. */
+  readonly operators: boolean
 
-  constructor(code: ErrorCode, message: string, { cause, retryAfter }: MortiseErrorOptions = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { cause, retryAfter, storageClass, operators }: MortiseErrorOptions = {},
+  ) {
     super(message, cause === undefined ? undefined : { cause })
     this.code = code
     this.retryAfter = retryAfter
+    this.storageClass = storageClass
+    this.operators = operators ?? false
   }
 
   get retry(): boolean {
@@ -71,6 +87,8 @@ export type Failure = {
   message: string
   /** Seconds; see {@link MortiseErrorOptions.retryAfter}. */
   retryAfter?: number
+  /** Becomes a header field. */
+  storageClass?: string
 }
 
 /** Anything thrown, as data. What has no code is a bug and becomes `internal`. */
@@ -78,8 +96,8 @@ export function toFailure(error: unknown): Failure {
   if (!(error instanceof MortiseError)) {
     return { code: 'internal', message: messageOf(error) }
   }
-  const { code, message, retryAfter } = error
-  return retryAfter === undefined ? { code, message } : { code, message, retryAfter }
+  const { code, message, retryAfter, storageClass } = error
+  return { code, message, ...present({ retryAfter, storageClass }) }
 }
 
 /** The facts of anything thrown, which need not be an error. */
@@ -87,14 +105,27 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-export function fromFailure({ code, message, retryAfter }: Failure): MortiseError {
-  return new MortiseError(code, message, retryAfter === undefined ? {} : { retryAfter })
+export function fromFailure({ code, message, ...facts }: Failure): MortiseError {
+  return new MortiseError(code, message, facts)
 }
 
 /** Proves that something from outside (a job's last words, a thread's message) is a failure; `null` when it is not. */
 export function readFailure(value: unknown): Failure | null {
   if (typeof value !== 'object' || value === null) return null
-  const { code, message, retryAfter } = value as Record<string, unknown>
+  const { code, message, ...facts } = value as Record<string, unknown>
   if (typeof code !== 'string' || !Object.hasOwn(errorCodes, code) || typeof message !== 'string') return null
-  return { code: code as ErrorCode, message, ...(typeof retryAfter === 'number' ? { retryAfter } : {}) }
+  const retryAfter = typeof facts.retryAfter === 'number' ? facts.retryAfter : undefined
+  const storageClass = isStorageClass(facts.storageClass) ? facts.storageClass : undefined
+  return { code: code as ErrorCode, message, ...present({ retryAfter, storageClass }) }
+}
+
+function isStorageClass(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Z_]{1,40}$/.test(value)
+}
+
+function present({ retryAfter, storageClass }: { retryAfter: number | undefined; storageClass: string | undefined }) {
+  return {
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...(storageClass === undefined ? {} : { storageClass }),
+  }
 }

@@ -26,6 +26,7 @@ export function createMetrics({ mort }: { mort: boolean }) {
     errors: counter('mortise_errors_total', 'Refused requests by status and code', ['status', 'code']),
     waitTime: histogram('mortise_wait_time', 'From a miss to its outcome, as the client waits, ms'),
     sharedCache: counter('mortise_shared_cache_total', 'What became of calls to the shared cache', ['event']),
+    storeFailures: counter('mortise_store_failures_total', 'Derivatives that were made and not stored', ['code']),
     jobs: counter('mortise_jobs_total', 'Runs of jobs that ended here, by outcome', ['outcome']),
   }
 }

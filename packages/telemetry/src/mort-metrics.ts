@@ -23,9 +23,9 @@ export function createMortMetrics(registers: Registry[]) {
 
   // What Mortise has no use for is there all the same, at zero: a panel that shows it is not broken.
   counter('vips_cleanup_count', 'Idle cleanups; there are none')
-  counter('glacier_error_detected', 'Reads of archived objects; not counted')
-  counter('glacier_restore_initiated', 'Restores of archived objects; not counted')
   return {
+    archived: counter('glacier_error_detected', 'Requests for what is archived, or made of it'),
+    restores: counter('glacier_restore_initiated', 'Restores of archived objects that were begun'),
     cache: counter('cache_ratio', 'Response cache events', ['status']),
     throttled: counter('request_throttled_count', 'Requests refused because too many misses wait'),
     collapsed: counter('request_collapsed_count', 'Requests that joined a miss already on its way'),
