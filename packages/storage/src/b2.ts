@@ -13,7 +13,8 @@ export function createB2Storage({ keyId, applicationKey, ...options }: B2Storage
   const { endpoint, region = regionOf(endpoint) } = options
   if (!endpoint && !region) throw new MortiseError('invalid_config', 'b2: the endpoint and the region are missing')
   if (!keyId || !applicationKey) throw new MortiseError('invalid_config', 'b2: the application key is missing')
-  const s3 = createS3Storage({
+  // Here is no archive.
+  const { restore: _, ...s3 } = createS3Storage({
     ...options,
     accessKey: keyId,
     secretAccessKey: applicationKey,

@@ -8,7 +8,7 @@ import { asError } from './body.ts'
 import { retry } from './retry.ts'
 
 export type S3Request = {
-  method: 'GET' | 'HEAD' | 'PUT' | 'DELETE'
+  method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
   bucket?: string
   key?: string
   query?: string
@@ -81,12 +81,26 @@ export async function drain(response: IncomingMessage, timeoutMs: number): Promi
 
 /** The error for an answer that is a refusal. The code that S3 gives is in the message. */
 export async function refusal(request: S3Request, response: IncomingMessage, timeoutMs: number): Promise<MortiseError> {
+  return (await readRefusal(request, response, timeoutMs)).error
+}
+
+/** `s3Code` is empty when there is none. */
+export async function readRefusal(
+  request: S3Request,
+  response: IncomingMessage,
+  timeoutMs: number,
+): Promise<{ s3Code: string; error: MortiseError }> {
   const text = await readText(response, timeoutMs)
   const s3Code = /<Code>([^<]{1,100})<\/Code>/.exec(text)?.[1] ?? ''
   const said = /<Message>([^<]{1,300})<\/Message>/.exec(text)?.[1] ?? ''
   const facts = `${nameOf(request)}: S3 answered ${response.statusCode} ${s3Code} ${said}`.trim()
-  if (tooLargeCodes.has(s3Code)) return new MortiseError('too_large', facts)
-  return new MortiseError(invalidCodes.has(s3Code) ? 'invalid_request' : 'storage_unavailable', facts)
+  // Nothing but an archive keeps an object from being read that is there.
+  if (s3Code === 'InvalidObjectState' && request.method === 'GET') {
+    const storageClass = /<StorageClass>([A-Z_]{1,40})<\/StorageClass>/.exec(text)?.[1]
+    return { s3Code, error: new MortiseError('archived', facts, storageClass === undefined ? {} : { storageClass }) }
+  }
+  const invalid = invalidCodes.has(s3Code) ? 'invalid_request' : 'storage_unavailable'
+  return { s3Code, error: new MortiseError(tooLargeCodes.has(s3Code) ? 'too_large' : invalid, facts) }
 }
 
 type Clock = { start(): void; stop(): void }

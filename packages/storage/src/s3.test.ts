@@ -191,16 +191,59 @@ describe('s3 failures', () => {
     })
   }
 
-  it('says so when an archived object is opened', async () => {
-    const { storage } = await open((_, response) => {
-      response.statusCode = 403
-      response.end('<Error><Code>InvalidObjectState</Code><StorageClass>GLACIER</StorageClass></Error>')
+  const archives: [xml: string, storageClass: string | undefined][] = [
+    ['<StorageClass>GLACIER</StorageClass>', 'GLACIER'],
+    ['<StorageClass>DEEP_ARCHIVE</StorageClass>', 'DEEP_ARCHIVE'],
+    ['<StorageClass>INTELLIGENT_TIERING</StorageClass><AccessTier>ARCHIVE_ACCESS</AccessTier>', 'INTELLIGENT_TIERING'],
+    ['<StorageClass>&#10;</StorageClass>', undefined],
+  ]
+  for (const [xml, storageClass] of archives) {
+    it(`says so when an archived object is opened: ${xml}`, async () => {
+      const { storage, requests } = await open((_, response) => {
+        response.statusCode = 403
+        response.end(`<Error><Code>InvalidObjectState</Code>${xml}</Error>`)
+      })
+      const archived = { code: 'archived', storageClass, message: expect.stringContaining('InvalidObjectState') }
+      await expect(storage.get(cat, { signal: never })).rejects.toMatchObject(archived)
+      expect(requests).toHaveLength(1)
     })
-    await expect(storage.get(cat, { signal: never })).rejects.toMatchObject({
-      code: 'storage_unavailable',
-      message: expect.stringContaining('InvalidObjectState'),
+  }
+
+  const restores: [status: number, s3Code: string][] = [
+    [202, ''],
+    [200, ''],
+    [409, 'RestoreAlreadyInProgress'],
+    [403, 'ObjectAlreadyInActiveTierError'],
+  ]
+  for (const [status, s3Code] of restores) {
+    it(`begins to restore an object, and takes ${status} ${s3Code} for a success`, async () => {
+      const { storage, requests } = await open((_, response) => {
+        response.statusCode = status
+        response.end(`<Error><Code>${s3Code}</Code></Error>`)
+      })
+      await storage.restore!(cat, { days: 3, tier: 'Bulk', signal: never })
+      await storage.restore!(cat, { days: null, tier: 'Standard', signal: never })
+      expect(requests.map(({ method, url, body }) => [method, url?.replace(/=$/, ''), body])).toEqual([
+        ['POST', '/photos/trip/cat.jpg?restore', restoring('<Days>3</Days>', 'Bulk')],
+        ['POST', '/photos/trip/cat.jpg?restore', restoring('', 'Standard')],
+      ])
     })
-  })
+  }
+  const restoring = (days: string, tier: string) =>
+    `<RestoreRequest xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${days}<GlacierJobParameters><Tier>${tier}</Tier></GlacierJobParameters></RestoreRequest>`
+
+  for (const s3Code of ['AccessDenied', 'InvalidObjectState', 'OperationAborted']) {
+    it(`has not begun to restore an object when S3 answers ${s3Code}`, async () => {
+      const { storage } = await open((_, response) => {
+        response.statusCode = s3Code === 'OperationAborted' ? 409 : 403
+        response.end(`<Error><Code>${s3Code}</Code></Error>`)
+      })
+      await expect(storage.restore!(cat, { days: 3, tier: 'Bulk', signal: never })).rejects.toMatchObject({
+        code: 'storage_unavailable',
+        message: expect.stringContaining(s3Code),
+      })
+    })
+  }
 
   it('takes a backend for good that knows the keys but does not let them list', async () => {
     const codes = ['AccessDenied', 'InvalidAccessKeyId']

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { MortiseError } from '@mortise/errors'
 import { readBody, withBody } from './body.ts'
 import { checkCondition, isConditional, preconditionFailed } from './condition.ts'
@@ -7,8 +8,9 @@ import { checkRange, printRange } from './range.ts'
 import { listRemote, type RemoteAnswer, type RemoteQuestion } from './remote-listing.ts'
 import { printListing, readListing } from './s3-listing.ts'
 import { s3Info, s3Object } from './s3-object.ts'
-import { createS3Wire, drain, refusal, type S3Request } from './s3-wire.ts'
-import type { ByteRange, NewObject, ObjectInfo, ObjectRef, Storage } from './storage.ts'
+import { printRestore, restoredCodes } from './s3-restore.ts'
+import { createS3Wire, drain, readRefusal, refusal, type S3Request } from './s3-wire.ts'
+import type { ByteRange, NewObject, ObjectInfo, ObjectRef, RestoreOptions, Storage } from './storage.ts'
 import { encodeWords } from './words.ts'
 
 export type S3StorageOptions = {
@@ -111,10 +113,24 @@ export function createS3Storage(options: S3StorageOptions): Storage {
     return { ...fromHeaders(headers, at.key), size: object.size, etag, lastModified }
   }
 
+  async function restore(ref: ObjectRef, { signal, ...how }: RestoreOptions): Promise<void> {
+    const body = Buffer.from(printRestore(how))
+    const request: S3Request = {
+      ...{ method: 'POST', ...address(ref), query: 'restore', signal },
+      unsigned: { 'content-type': 'application/xml', 'content-length': String(body.length) },
+      body: () => Readable.from([body]),
+    }
+    const response = await wire.send(request)
+    if (response.statusCode === 200 || response.statusCode === 202) return drain(response, timeoutMs)
+    const { s3Code, error } = await readRefusal(request, response, timeoutMs)
+    if (!restoredCodes.has(s3Code)) throw error
+  }
+
   return {
     kind: 's3',
     get,
     head,
+    restore,
     put: (ref, object, signal) => withBody(object, () => put(ref, object, signal)),
     async delete(ref, signal) {
       const request: S3Request = { method: 'DELETE', ...address(ref), signal }

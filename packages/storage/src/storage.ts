@@ -110,10 +110,13 @@ export type Listing = {
   next: string | null
 }
 
+export type RestoreOptions = { days: number | null; tier: 'Expedited' | 'Standard' | 'Bulk'; signal: AbortSignal }
+
 /**
  * The storage port. Methods throw `MortiseError`: `storage_unavailable` for what may pass (a connection, a timeout, a
  * 5xx), `range_not_satisfiable`, `invalid_request` for a key that cannot be stored here, `unsupported` for what the
- * kind cannot do. An aborted `signal` ends every call with `signal.reason`.
+ * kind cannot do, `archived` for what is there but cannot be read now. An aborted `signal` ends every call with
+ * `signal.reason`.
  */
 export type Storage = AsyncDisposable & {
   /** The `kind` of the configuration, for logs and metrics. */
@@ -143,6 +146,12 @@ export type Storage = AsyncDisposable & {
    * it; whether there is an object is not looked at. Absent: the kind has no such URLs.
    */
   presign?(ref: ObjectRef, options: { expiresSeconds: number; signal: AbortSignal }): Promise<string>
+  /**
+   * Begins to bring back an object that is `archived`. It can be read some minutes or hours later, by `tier`, and goes
+   * back after `days`; `null` is for classes that keep it from then on. That it was begun before, or needs not be, is a
+   * success. Absent: the kind has no archive.
+   */
+  restore?(ref: ObjectRef, options: RestoreOptions): Promise<void>
   /** Throws `storage_unavailable` when the backend cannot be used now; for readiness. */
   ping(signal: AbortSignal): Promise<void>
 }
