@@ -1,17 +1,19 @@
 import type { ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 import type { HttpBindings } from '@hono/node-server'
-import type { BucketConfig } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
 import { parseAddress, parseTarget } from '@mortise/plan'
 import { type Context, Hono } from 'hono'
+import type { Cloudinary } from './cloudinary/cloudinary.ts'
 import { renderError } from './errors.ts'
-import { commonFields } from './http/fields.ts'
 import { requestIdOf } from './request-id.ts'
 import { createObjectsRoute, errorResponse, type ObjectsDeps } from './routes/objects.ts'
+import type { S3 } from './s3/s3.ts'
 import type { Unsent } from './unsent.ts'
 
 export type AppDeps = ObjectsDeps & {
-  buckets: Record<string, BucketConfig>
+  s3: S3
+  cloudinary: Cloudinary
   unsent: Unsent
   /** Characters of a request target. */
   maxTargetLength: number
@@ -24,14 +26,15 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const app = new Hono<Env>()
   const objects = createObjectsRoute(deps)
 
-  app.options('*', () => new Response(null, { status: 204, headers: { ...commonFields } }))
+  app.options('*', c => {
+    const asked = { origin: c.req.header('origin'), headers: c.req.header('access-control-request-headers') }
+    return new Response(null, { status: 204, headers: deps.cors.preflight(bucketOf(targetOf(c)), asked) })
+  })
   app.all('*', async c => {
-    const { method, signal } = c.req.raw
     const target = targetOf(c)
     if (target.length > deps.maxTargetLength)
       throw new MortiseError('invalid_request', 'the request target is too long')
-    if (method !== 'GET' && method !== 'HEAD') throw refuseWrite(deps, target, c.req.header('authorization'))
-    return objects({ method, target, fields: fieldsOf(c), signal, ...ofResponse(c) })
+    return answer(c, target)
   })
   app.onError((error, c) => {
     const debug = deps.debug.asked(fieldsOf(c))
@@ -41,6 +44,45 @@ export function createApp(deps: AppDeps): Hono<Env> {
     return errorResponse(reply, debug ? deps.debug.describe(undefined) : {}, c.req.raw.method)
   })
   return app
+
+  async function answer(c: Context<Env>, target: string): Promise<Response> {
+    const { method } = c.req
+    const fields = fieldsOf(c)
+    const { id, watch } = ofResponse(c)
+    const { incoming } = c.env ?? {}
+    const outgoing = c.env?.outgoing as ServerResponse | undefined
+    const taken = { method, target, headers: fields }
+    const api = [deps.cloudinary, deps.s3].find(({ takes }) => takes(taken))
+    if (api) {
+      // Not the platform's request: to look at its signal is to begin to read its body.
+      const signal = outgoing ? untilClosed(outgoing) : c.req.raw.signal
+      const body = () => {
+        if (incoming?.headers.expect !== undefined) outgoing?.writeContinue()
+        return incoming ?? Readable.from([])
+      }
+      const request = { method, target, headers: fields, body, signal, requestId: id ?? '', watch }
+      const answered = await api.answer(request)
+      if (answered) return shared(answered, api === deps.s3)
+    }
+    const { signal } = c.req.raw
+    const response = await objects({
+      method,
+      target,
+      fields,
+      signal,
+      signed: api !== undefined,
+      watch,
+      ...(id === undefined ? {} : { id }),
+    })
+    return shared(response, false)
+
+    /** With what a page of another origin may do with it. Objects have mort's word on that already. */
+    function shared(response: Response, byApi: boolean): Response {
+      const bucket = bucketOf(target)
+      if (byApi || deps.cors.isOwn(bucket)) deps.cors.apply(bucket, c.req.header('origin'), response.headers)
+      return response
+    }
+  }
 
   /** Without a server (in tests) there is nothing to watch. */
   function ofResponse({ env }: Context<Env>): { id?: string; watch(body: Uint8Array): void } {
@@ -63,10 +105,20 @@ function fieldsOf(c: Context<Env>) {
   return c.env?.incoming?.headers ?? c.req.header()
 }
 
-/** Whatever is no read needs a signature, as in mort: nobody's bucket is 403, a bucket without the key 401. */
-function refuseWrite({ buckets }: AppDeps, target: string, authorization: string | undefined): MortiseError {
-  const { bucket } = parseAddress(parseTarget(target).path)
-  if (!Object.hasOwn(buckets, bucket)) return new MortiseError('forbidden', 'no such bucket')
-  if (!authorization) return new MortiseError('unauthenticated', 'writing needs a signature')
-  return new MortiseError('unsupported', 'this version does not write')
+/** As the path names it, whether there is one or not. */
+function bucketOf(target: string): string {
+  try {
+    return parseAddress(parseTarget(target).path).bucket
+  } catch {
+    return ''
+  }
+}
+
+/** Aborted when the connection closes before the answer is out. */
+function untilClosed(outgoing: ServerResponse): AbortSignal {
+  const controller = new AbortController()
+  outgoing.once('close', () => {
+    if (!outgoing.writableFinished) controller.abort(new MortiseError('cancelled', 'the client left'))
+  })
+  return controller.signal
 }

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import type { StoredObject } from '@mortise/storage'
 import { describe, expect, it, vi } from 'vitest'
-import { createResponseCache } from './cache.ts'
+import { createMemoryCache } from './cache/memory-cache.ts'
 import { createCompress, type Representation } from './compress.ts'
 import { createCodings } from './http/codings.ts'
 import type { Entity } from './http/entity.ts'
@@ -30,7 +30,7 @@ function stored(stream: Readable, size = text.length) {
 }
 
 function create() {
-  const cache = createResponseCache({ maxBytes: 1e6, maxItemBytes: 1e6, minUseCount: 0 })
+  const cache = createMemoryCache({ maxBytes: 1e6, maxItemBytes: 1e6, minUseCount: 0 })
   const compress = createCompress({ config, codings: createCodings(config), cache })
   const ask = (
     entity: Entity,

@@ -1,14 +1,14 @@
 import { addAbortSignal, pipeline, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import type { CompressConfig } from '@mortise/config'
-import type { ResponseCache } from './cache.ts'
+import type { MemoryCache } from './cache/memory-cache.ts'
+import { type Delivery, fromCache } from './cache/responses.ts'
 import { type Coding, type Codings, codedTag, selectCoding } from './http/codings.ts'
 import { evaluatePreconditions, type RequestFields } from './http/conditional.ts'
 import { createEncoder } from './http/encoders.ts'
 import type { Encoded, Entity } from './http/entity.ts'
-import { type Delivery, fromCache } from './responses.ts'
 
-export type CompressDeps = { config: CompressConfig | null; codings: Codings; cache: ResponseCache }
+export type CompressDeps = { config: CompressConfig | null; codings: Codings; cache: MemoryCache }
 
 export type CompressRequest = { method: string; fields: RequestFields; signal: AbortSignal }
 
@@ -54,7 +54,13 @@ export function createCompress({ config, codings, cache }: CompressDeps): Compre
       return { entity: { ...coded, body: { kind: 'encoded', stream } }, cacheKey: null }
     }
     const bytes = await buffer(stream)
-    const whole = { ...coded, size: bytes.byteLength, body: { kind: 'bytes', bytes } as const }
+    const { version } = entity
+    const whole = {
+      ...coded,
+      ...(version ? { version } : {}),
+      size: bytes.byteLength,
+      body: { kind: 'bytes', bytes } as const,
+    }
     cache.set(codedKey, whole, cache.secondsLeft(cacheKey))
     return { entity: whole, cacheKey: codedKey }
   }

@@ -1,9 +1,11 @@
 import { fromFailure, MortiseError } from '@mortise/errors'
 import type { Outcome } from '@mortise/queue'
 import type { StoredObject } from '@mortise/storage'
+import type { Delivery } from './cache/responses.ts'
 import type { Deliver, DerivativeResolution, Parts, Replacement } from './deliver.ts'
+import { comesFromMortise } from './http/cdn-loop.ts'
 import type { Entity } from './http/entity.ts'
-import type { Delivery } from './responses.ts'
+import { isCurrent } from './open.ts'
 
 /** Why there is no derivative: something about its original or its making, for which a placeholder may stand in. */
 type Failed = { error: unknown }
@@ -12,7 +14,7 @@ type Made = Omit<Extract<Outcome, { ok: true }>, 'ok'>
 export async function deliverDerivative(
   parts: Parts,
   resolution: DerivativeResolution,
-  { explain, signal }: Parameters<Deliver['derivative']>[1],
+  { explain, cdnLoop, signal }: Parameters<Deliver['derivative']>[1],
 ): Promise<Delivery | Replacement> {
   const { responses, placeholders, entities, metrics, settings } = parts
   const { plan, checkParent, negotiated } = resolution
@@ -32,10 +34,26 @@ export async function deliverDerivative(
     metrics.requestType.inc({ type: 'download' })
     return responses.keep(cacheKey, entities.derivative(resolution, found.object, signal), ttl)
   }
-  const made = await make(parts, resolution, signal)
-  if ('error' in made) return replace(made)
-  return responses.keep(cacheKey, await entityOf(parts, resolution, made, signal), ttl)
+  refuseLoop(resolution, cdnLoop)
+  const deadline = parts.now() + settings.requestTimeout
+  for (let tries = 1; tries <= maxTries; tries++) {
+    const made = await make(parts, resolution, deadline, signal)
+    if ('error' in made) return replace(made)
+    const entity = await entityOf(parts, resolution, made, signal)
+    if (entity) return responses.keep(cacheKey, entity, ttl)
+  }
+  throw new MortiseError('storage_unavailable', 'derivative: others take its place')
 }
+
+/** A service whose watermark is at its own address would wait for itself, as often as its URL says. */
+function refuseLoop({ plan }: DerivativeResolution, cdnLoop: string | string[] | undefined): void {
+  const fetches = plan.passes.flat().some(step => step.op === 'watermark' && !step.image.startsWith('file:'))
+  if (!fetches || !comesFromMortise(cdnLoop)) return
+  throw new MortiseError('invalid_request', 'watermark: a watermark that has a watermark of its own')
+}
+
+/** How often a derivative is made that another one has replaced afterwards. */
+const maxTries = 3
 
 /** Throws what fails in the storage of derivatives; a placeholder does not hide that, as in mort. */
 async function findStored(
@@ -57,32 +75,43 @@ async function findStored(
 }
 
 /** Queues the plan and waits. */
-async function make(parts: Parts, { plan }: DerivativeResolution, signal: AbortSignal): Promise<Made | Failed> {
-  const { queue, metrics, settings, now } = parts
+async function make(
+  parts: Parts,
+  { plan }: DerivativeResolution,
+  deadline: number,
+  signal: AbortSignal,
+): Promise<Made | Failed> {
+  const { queue, archive, metrics, now } = parts
   metrics.requestType.inc({ type: 'transform' })
   using _wait = countWait(parts, plan.id)
   const started = now()
   try {
-    const deadline = started + settings.requestTimeout
     const outcome = await queue.submit(plan, { lane: 'interactive', deadline, signal })
     metrics.waitTime.observe(now() - started)
-    return outcome.ok ? outcome : { error: fromFailure(outcome.failure) }
+    if (outcome.ok) return outcome
+    // A worker reads nothing but the original that a bucket could have in an archive.
+    return { error: archive.told(plan.original, fromFailure(outcome.failure)) }
   } catch (error) {
     return { error }
   }
 }
 
-/** Large results come back through the storage. */
+/**
+ * Large results come back through the storage. `null` when another one is there: where keys are not of our own making,
+ * another plan can have the same one, and its derivative may have taken the place of this one since.
+ */
 async function entityOf(
   { opener, entities }: Parts,
   resolution: DerivativeResolution,
   { derived, bytes }: Made,
   signal: AbortSignal,
-): Promise<Entity> {
+): Promise<Entity | null> {
   if (bytes) return entities.made(resolution, derived, bytes)
   const object = await opener.open(resolution.plan.derivative, null, signal)
   if (!object) throw new MortiseError('storage_unavailable', 'derivative: not stored')
-  return entities.derivative(resolution, object, signal)
+  if (isCurrent(object, resolution.plan)) return entities.derivative(resolution, object, signal)
+  await object[Symbol.asyncDispose]()
+  return null
 }
 
 function countWait({ waiting, metrics }: Parts, id: string): Disposable {

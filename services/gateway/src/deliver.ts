@@ -1,21 +1,25 @@
 import { MortiseError } from '@mortise/errors'
-import type { Resolution } from '@mortise/plan'
+import type { Location, Resolution } from '@mortise/plan'
 import type { JobQueue } from '@mortise/queue'
 import { type ByteRange, isImage, type Storage, type StoredObject } from '@mortise/storage'
 import type { Metrics } from '@mortise/telemetry'
+import type { Archive } from './archive.ts'
+import type { Delivery, Responses } from './cache/responses.ts'
+import type { Versions } from './cache/versions.ts'
 import { deliverDerivative } from './deliver-derivative.ts'
 import { createEntities, type Entities } from './entities.ts'
 import type { Codings } from './http/codings.ts'
 import type { HeaderRules } from './http/fields.ts'
 import { createOpener, type Opener } from './open.ts'
 import type { Placeholders, StandIn } from './placeholder.ts'
-import type { Delivery, Responses } from './responses.ts'
 
 export type DeliverDeps = {
   /** By name as in a Plan. Throws `storage_unavailable` for one that is not configured. */
   storage(name: string): Storage
   queue: JobQueue
+  archive: Pick<Archive, 'told'>
   responses: Responses
+  versions: Versions
   placeholders: Placeholders | null
   headerRules: HeaderRules
   codings: Codings
@@ -52,8 +56,8 @@ export type Deliver = {
   /** A derivative: from the cache, from its storage, or made now while the client waits. */
   derivative(
     resolution: DerivativeResolution,
-    /** `explain`: an error is to be seen as it is. */
-    options: { explain: boolean; signal: AbortSignal },
+    /** `explain`: an error is to be seen as it is. `cdnLoop`: that field of the request. */
+    options: { explain: boolean; cdnLoop?: string | string[] | undefined; signal: AbortSignal },
   ): Promise<Delivery | Replacement>
 }
 
@@ -68,8 +72,8 @@ export type Parts = DeliverDeps & {
 const redirectsFor = 5 * 3600
 
 export function createDeliver(deps: DeliverDeps): Deliver {
-  const { storage, settings, headerRules, codings } = deps
-  const opener = createOpener({ storage, timeout: settings.storageTimeout })
+  const { storage, archive, settings, headerRules, codings } = deps
+  const opener = createOpener({ storage, archive, timeout: settings.storageTimeout })
   const parts: Parts = {
     ...deps,
     opener,
@@ -83,13 +87,16 @@ export function createDeliver(deps: DeliverDeps): Deliver {
 }
 
 async function deliverObject(
-  { responses, opener, entities, metrics, settings }: Parts,
+  { responses, opener, entities, metrics, settings, versions }: Parts,
   { bucket, object: location, imageOnly }: ObjectResolution,
   { head, range, signal }: Parameters<Deliver['object']>[1],
 ): Promise<Delivery | Redirection> {
+  // What the S3 API calls a folder is an object only there.
+  if (location.key.endsWith('/')) throw new MortiseError('no_such_object', 'a folder is no object')
   // The header rules of the asking bucket are in what is cached.
-  const cacheKey = `object ${bucket} ${imageOnly} ${location.storage} ${location.bucket} ${location.key}`
-  const cached = await responses.find(cacheKey, { ttl: 0, shared: !head })
+  const cacheKey = objectCacheKey(bucket, imageOnly, location)
+  const version = versions.of(location.key)
+  const cached = await responses.find(cacheKey, { ttl: 0, shared: !head, version })
   if (cached) return cached
   if (head) {
     const info = await opener.head(location, signal)
@@ -106,7 +113,12 @@ async function deliverObject(
     const url = await presign(opener, location, object, signal)
     if (url !== null) return { location: url }
   }
-  return responses.keep(cacheKey, entities.object(bucket, location, object, signal), 0)
+  return responses.keep(cacheKey, { ...entities.object(bucket, location, object, signal), version }, 0)
+}
+
+/** Under which an original is cached, for the bucket that was asked. */
+export function objectCacheKey(bucket: string, imageOnly: boolean, { storage, bucket: of, key }: Location): string {
+  return `object ${bucket} ${imageOnly} ${storage} ${of} ${key}`
 }
 
 /** Closes the object, unless its storage has no URLs of its own. */

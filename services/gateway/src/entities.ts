@@ -1,6 +1,5 @@
 import { MortiseError } from '@mortise/errors'
-import type { Location, Resolution } from '@mortise/plan'
-import type { Derived } from '@mortise/queue'
+import type { Derived, Location, Resolution } from '@mortise/plan'
 import type { ByteRange, ObjectInfo, StoredObject } from '@mortise/storage'
 import { readRecord } from '@mortise/storage/record'
 import type { Codings } from './http/codings.ts'

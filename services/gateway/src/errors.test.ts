@@ -1,7 +1,7 @@
 import { type ErrorCode, errorCodes, MortiseError } from '@mortise/errors'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { publicText, renderError, replies } from './errors.ts'
+import { publicText, renderError } from './errors.ts'
 
 describe('a message that is shown', () => {
   it.each([
@@ -14,6 +14,14 @@ describe('a message that is shown', () => {
     ['C:\\photos\\cat.jpg is a folder', '… is a folder'],
     ['GET http://10.0.0.1:9000/b/k?X-Amz-Signature=1 answered 500', 'GET … answered 500'],
     ['s3://key:secret@host', '…'],
+    ['s3: connect ECONNREFUSED 10.0.0.1:9000', 's3: connect ECONNREFUSED …'],
+    ['connect ETIMEDOUT fd00::12:443', 'connect ETIMEDOUT …'],
+    ['connect ECONNREFUSED [::1]:9000', 'connect ECONNREFUSED …'],
+    ['getaddrinfo ENOTFOUND minio.internal', 'getaddrinfo ENOTFOUND …'],
+    ['no answer of redis-1.internal:6379', 'no answer of …'],
+    ['169.254.169.254 is not allowed', '… is not allowed'],
+    ['storage media/basic: not configured', 'storage media/basic: not configured'],
+    ['no answer within 900 ms, 3 of 4.25', 'no answer within 900 ms, 3 of 4.25'],
   ])('%j: %j', (message, shown) => {
     expect(publicText(message)).toBe(shown)
   })
@@ -32,11 +40,18 @@ describe('a message that is shown', () => {
 
 describe('an error', () => {
   it.each(Object.keys(errorCodes) as ErrorCode[])(
-    '%s is explained only to who debugs, and only his own mistakes',
+    '%s is explained only to who debugs, unless it is a bug or nothing that he may ask',
     code => {
       const error = new MortiseError(code, 'the facts')
       expect(renderError(error, { debug: false }).body).not.toContain('facts')
-      expect(renderError(error, { debug: true }).body.includes('facts')).toBe(replies[code].explain)
+      const explained = !['internal', 'unauthenticated', 'forbidden'].includes(code)
+      expect(renderError(error, { debug: true }).body.includes('facts')).toBe(explained)
     },
   )
+
+  it('that is a bug has the same body for all', () => {
+    const error = new TypeError('the facts')
+    for (const debug of [true, false])
+      expect(renderError(error, { debug }).body).toBe('{"message":"error","code":"internal"}')
+  })
 })

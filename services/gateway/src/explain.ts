@@ -3,7 +3,7 @@ import type { Explanation, Planner } from '@mortise/plan'
 import { replies } from './errors.ts'
 import { freshnessLifetime } from './http/cache-control.ts'
 import { createHeaderRules, type Fields, type HeaderRules } from './http/fields.ts'
-import { createNegotiation } from './http/negotiate.ts'
+import { createAcceptReader } from './http/negotiate.ts'
 
 /** What a GET of a URL comes to, in plain JSON; with `error` when it is refused before anything is opened. */
 export type ExplainedRequest = Explanation & {
@@ -33,7 +33,7 @@ export type Explain = (url: string, accept?: string) => ExplainedRequest
 
 /** Explains a URL (a path with its query, or absolute) to who operates the service. Opens nothing and makes nothing. */
 export function createExplain(config: Config, planner: Planner): Explain {
-  const preferenceOf = createNegotiation(planner.negotiable)
+  const preferenceOf = createAcceptReader(planner.negotiable)
   const cacheRules = createCacheRules(config)
   const explain = (target: string, accept: string | undefined): Explanation => {
     if (target.length <= config.limits.urlLength)

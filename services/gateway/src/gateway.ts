@@ -1,30 +1,45 @@
 import type { RequestListener } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { Config } from '@mortise/config'
+import type { ErrorCode } from '@mortise/errors'
 import type { Planner } from '@mortise/plan'
 import type { JobQueue } from '@mortise/queue'
 import type { SharedCache } from '@mortise/response-cache'
+import { createS3Auth } from '@mortise/s3-auth'
 import type { Storage } from '@mortise/storage'
 import { type Log, type Metrics, registerGauges } from '@mortise/telemetry'
 import { createApp } from './app.ts'
-import { createResponseCache, type ResponseCache } from './cache.ts'
+import type { Archive } from './archive.ts'
+import { createInvalidation } from './cache/invalidation.ts'
+import { createMemoryCache, type MemoryCache } from './cache/memory-cache.ts'
+import { createResponses } from './cache/responses.ts'
+import { createSharedResponses, type SharedResponses } from './cache/shared-responses.ts'
+import { createVersions, type Versions } from './cache/versions.ts'
+import { type Cloudinary, createCloudinary } from './cloudinary/cloudinary.ts'
 import { createCompress } from './compress.ts'
+import { createCors } from './cors.ts'
 import { createDebug } from './debug.ts'
 import { createDeliver } from './deliver.ts'
 import { createHitLane } from './hit-lane.ts'
 import { createCodings } from './http/codings.ts'
 import { createHeaderRules } from './http/fields.ts'
-import { createNegotiation, createVariants } from './http/negotiate.ts'
+import { createAcceptReader, createVariants } from './http/negotiate.ts'
 import { logged, observed } from './observe.ts'
+import { createOpener } from './open.ts'
 import { createPlaceholders, type Placeholder } from './placeholder.ts'
+import { createReadAccess } from './read-access.ts'
 import { createReports, type Reports } from './report.ts'
 import { identify } from './request-id.ts'
-import { createResponses } from './responses.ts'
-import { createSharedResponses } from './shared-responses.ts'
+import { createAccess } from './s3/access.ts'
+import { createS3, type S3, type S3Request } from './s3/s3.ts'
+import { createSlots } from './s3/slots.ts'
+import type { Uploads } from './s3/uploads/uploads.ts'
 import { createUnsent, type Unsent } from './unsent.ts'
 
+export { type Archive, createArchive } from './archive.ts'
 export type { Placeholder } from './placeholder.ts'
 export { type Check, createInternal } from './routes/internal.ts'
+export { createUploads, type Uploads } from './s3/uploads/uploads.ts'
 export { listen, type RunningServer } from './server.ts'
 
 export type GatewayDeps = {
@@ -37,6 +52,8 @@ export type GatewayDeps = {
   placeholder: Placeholder | null
   /** By name as in a Plan. Throws `storage_unavailable` for one that is not configured. */
   storage(name: string): Storage
+  uploads: Uploads
+  archive: Archive
   log: Log
   metrics: Metrics
   /** Of Mortise, for the debug headers. */
@@ -48,14 +65,17 @@ export type GatewayDeps = {
 /** Bytes of bodies in memory that clients have not taken yet; see `unsent.ts`. */
 const maxUnsent = 256 * 1024 * 1024
 
+/** Bodies that are being stored at one time: each holds a connection, some buffers, and one of a storage's own. */
+const maxUploads = 256
+
 /** The public request listener: the hit lane first, the application for everything else. */
 export function createGateway(deps: GatewayDeps): RequestListener {
   const { config, planner, metrics, log } = deps
   const { server, limits, buckets } = config
   const { bytes: maxBytes, maxItemBytes, minUseCount } = server.cache
-  const cache = createResponseCache({ maxBytes, maxItemBytes, minUseCount })
+  const cache = createMemoryCache({ maxBytes, maxItemBytes, minUseCount })
   const headerRules = createHeaderRules(config.headers, buckets)
-  const preferenceOf = createNegotiation(planner.negotiable)
+  const preferenceOf = createAcceptReader(planner.negotiable)
   const codings = createCodings(server.plugins.compress)
   const variantOf = createVariants(preferenceOf, codings)
   const unsent = createUnsent({ maxBytes: maxUnsent, onCut: count => metrics.slowReaders.inc(count) })
@@ -64,8 +84,9 @@ export function createGateway(deps: GatewayDeps): RequestListener {
   const shared = deps.sharedCache && createSharedResponses({ ...deps, shared: deps.sharedCache, cache })
   const placeholders =
     deps.placeholder && createPlaceholders({ ...deps, placeholder: deps.placeholder, timeout: requestTimeout })
+  const versions = createVersions()
   const deliver = createDeliver({
-    ...deps,
+    ...{ ...deps, versions },
     responses: createResponses({ cache, shared, metrics }),
     placeholders,
     headerRules,
@@ -78,7 +99,10 @@ export function createGateway(deps: GatewayDeps): RequestListener {
     },
   })
   const app = createApp({
-    ...{ planner, deliver, cache, headerRules, preferenceOf, variantOf, buckets, unsent },
+    ...{ planner, deliver, cache, headerRules, preferenceOf, variantOf, unsent },
+    cors: createCors(buckets),
+    access: createReadAccess(buckets),
+    ...createApis(deps, { versions, shared, onError: reports.refused }),
     compress: createCompress({ config: server.plugins.compress, codings, cache }),
     debug: createDebug({
       allowed: config.security.debugHeaders,
@@ -93,7 +117,30 @@ export function createGateway(deps: GatewayDeps): RequestListener {
   const application = getRequestListener(app.fetch, { errorHandler: reports.failed })
   registerMemoryGauges(metrics, cache, unsent)
   const handle = answerWith({ hitLane, application, reports, identifyAll: server.accessLogs })
-  return observed(metrics, server.accessLogs ? logged(log, handle) : handle)
+  return observed(metrics, server.accessLogs ? logged(log, reports.reasonOf, handle) : handle)
+}
+
+/** The APIs that store originals, over the same storages and caches. */
+function createApis(
+  { config, planner, storage, uploads, archive, now }: GatewayDeps,
+  { versions, shared, onError }: { versions: Versions; shared: SharedResponses | null; onError: Reports['refused'] },
+): { s3: S3; cloudinary: Cloudinary } {
+  const { buckets, limits, security, server } = config
+  const auth = createS3Auth({ anyRegion: security.anyRegion })
+  const common = {
+    ...{ buckets, planner, storage, now },
+    changed: createInvalidation({ buckets, versions, shared }),
+    uploadBytes: limits.uploadBytes,
+    onError: (error: unknown, reply: { status: number; code: ErrorCode }, { target, requestId }: S3Request) =>
+      onError(error, reply, { target, requestId }),
+  }
+  const s3 = createS3({
+    ...{ ...common, uploads, auth },
+    access: createAccess(auth, buckets),
+    opener: createOpener({ storage, archive, timeout: server.worker.sourceTimeout * 1000 }),
+    slots: createSlots(maxUploads),
+  })
+  return { s3, cloudinary: createCloudinary(common) }
 }
 
 type Lanes = {
@@ -119,7 +166,7 @@ function answerWith({ hitLane, application, reports, identifyAll }: Lanes): Requ
   }
 }
 
-function registerMemoryGauges(metrics: Metrics, cache: ResponseCache, unsent: Unsent): void {
+function registerMemoryGauges(metrics: Metrics, cache: MemoryCache, unsent: Unsent): void {
   registerGauges(metrics, [
     { name: 'mortise_cache_bytes', help: 'Bytes of cached responses', read: () => cache.stats().bytes },
     { name: 'mortise_cache_entries', help: 'Cached responses', read: () => cache.stats().entries },

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ResponseCache } from './cache.ts'
+import type { MemoryCache } from './cache/memory-cache.ts'
 import { evaluatePreconditions, type RequestFields } from './http/conditional.ts'
 import type { Unsent } from './unsent.ts'
 
 export type HitLaneDeps = {
-  cache: ResponseCache
+  cache: MemoryCache
   unsent: Unsent
   /** What distinguishes the cached variants of one target. */
   variantOf(fields: RequestFields): string

@@ -1,9 +1,17 @@
 import type { RequestListener } from 'node:http'
+import type { ErrorCode } from '@mortise/errors'
 import type { Log, Metrics } from '@mortise/telemetry'
+import type { Reports } from './report.ts'
 import { requestIdOf } from './request-id.ts'
 
 /** Other methods are counted together: what a client may invent is no label. */
 const methods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'POST', 'DELETE'])
+
+/** Of the refusals that are no errors: what a client knows of an object is compared with it at the very end. */
+const codes: Record<number, { code: ErrorCode }> = {
+  412: { code: 'precondition_failed' },
+  416: { code: 'range_not_satisfiable' },
+}
 
 /** Counts every response by method and status, and times it until it is handed to the system: the client's speed is not ours. */
 export function observed({ responseTime, responses }: Metrics, handle: RequestListener): RequestListener {
@@ -32,8 +40,8 @@ export function observed({ responseTime, responses }: Metrics, handle: RequestLi
   }
 }
 
-/** One line for each request, when its response has been sent or cut. */
-export function logged(log: Log, handle: RequestListener): RequestListener {
+/** One line for each request, when its response has been sent or cut; with the reason if it was refused. */
+export function logged(log: Log, reasonOf: Reports['reasonOf'], handle: RequestListener): RequestListener {
   return (request, response) => {
     const started = performance.now()
     const { method, url } = request
@@ -41,7 +49,9 @@ export function logged(log: Log, handle: RequestListener): RequestListener {
       const ms = Math.round(performance.now() - started)
       const aborted = !response.writableFinished
       const requestId = requestIdOf(response)
-      log.info({ requestId, method, url: url?.split('?', 1)[0], status: response.statusCode, aborted, ms }, 'request')
+      const { statusCode: status } = response
+      const why = reasonOf(requestId) ?? (status >= 400 ? codes[status] : {})
+      log.info({ requestId, method, url: url?.split('?', 1)[0], status, ...why, aborted, ms }, 'request')
     })
     handle(request, response)
   }

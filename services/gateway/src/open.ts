@@ -1,11 +1,14 @@
+import { limitTime } from '@mortise/async'
 import { MortiseError } from '@mortise/errors'
 import type { Location, Plan } from '@mortise/plan'
 import type { ByteRange, ObjectInfo, Storage, StoredObject } from '@mortise/storage'
 import { isWhole, readRecord } from '@mortise/storage/record'
+import type { Archive } from './archive.ts'
 
 export type OpenDeps = {
   /** By name as in a Plan. Throws `storage_unavailable` for one that is not configured. */
   storage(name: string): Storage
+  archive: Pick<Archive, 'told'>
   /** Milliseconds for a storage to open an object. */
   timeout: number
 }
@@ -13,17 +16,10 @@ export type OpenDeps = {
 export type Opener = ReturnType<typeof createOpener>
 
 /** Reads of storages. Opening is limited in time; reading afterwards takes as long as the client needs. */
-export function createOpener({ storage, timeout }: OpenDeps) {
-  const inTime = async <T>(signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-    const limit = new AbortController()
-    const late = new MortiseError('storage_unavailable', 'storage: no answer in time')
-    const timer = setTimeout(() => limit.abort(late), timeout)
-    try {
-      return await run(AbortSignal.any([signal, limit.signal]))
-    } finally {
-      clearTimeout(timer)
-    }
-  }
+export function createOpener({ storage, archive, timeout }: OpenDeps) {
+  const late = () => new MortiseError('storage_unavailable', 'storage: no answer in time')
+  const inTime = <T>(signal: AbortSignal, call: (signal: AbortSignal) => Promise<T>) =>
+    limitTime(timeout, signal, call, late)
 
   const head = (location: Location, signal: AbortSignal) =>
     inTime(signal, limited => storage(location.storage).head(location, limited))
@@ -31,7 +27,9 @@ export function createOpener({ storage, timeout }: OpenDeps) {
   const open = (location: Location, range: ByteRange | null, signal: AbortSignal) =>
     inTime(signal, limited =>
       storage(location.storage).get(location, range ? { range, signal: limited } : { signal: limited }),
-    )
+    ).catch(error => {
+      throw archive.told(location, error)
+    })
 
   return {
     head,
@@ -81,7 +79,8 @@ export function createOpener({ storage, timeout }: OpenDeps) {
   }
 }
 
-function isCurrent({ info }: StoredObject, plan: Plan, original: string | undefined): boolean {
+/** `original`: the version that it has to be made from; absent: whichever it was. */
+export function isCurrent({ info }: StoredObject, plan: Plan, original?: string): boolean {
   const record = readRecord(info)
   return (
     isWhole(info) &&

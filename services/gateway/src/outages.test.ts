@@ -27,6 +27,13 @@ it('keeps buckets and codes apart', () => {
   expect(lines.length).toBe(3)
 })
 
+it('says what is for the operator, whatever the code', () => {
+  const { log, lines } = create()
+  log('invalid_request', { reason: 'script: is not a function' }, true)
+  log('invalid_request', { reason: 'script: is not a function' }, true)
+  expect(lines).toEqual([{ code: 'invalid_request', reason: 'script: is not a function' }])
+})
+
 it.each<[ErrorCode, boolean]>([
   ['storage_unavailable', true],
   ['queue_unavailable', true],
@@ -34,9 +41,11 @@ it.each<[ErrorCode, boolean]>([
   ['timed_out', true],
   ['poisoned', true],
   ['cancelled', false],
+  ['archived', false],
   ['no_such_object', false],
   ['invalid_request', false],
-  ['unsupported', false],
+  ['unsupported', true],
+  ['invalid_config', true],
   ['internal', false],
 ])('%s is an outage: %s', (code, outage) => {
   const { log, lines } = create()

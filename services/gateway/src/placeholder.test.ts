@@ -113,6 +113,7 @@ it.each([
   ['overloaded', true],
   ['queue_unavailable', true],
   ['storage_unavailable', true],
+  ['archived', true],
   ['no_such_object', false],
   ['invalid_request', false],
   ['undecodable', false],

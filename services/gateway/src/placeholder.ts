@@ -38,10 +38,10 @@ export type PlaceholdersDeps = {
 }
 
 /**
- * As in mort: time-outs, overload, and storages of originals that fail. Not what a client did wrong, and not what is
+ * As in mort: time-outs, overload, and storages of originals that fail or have them in an archive. Not what a client did wrong, and not what is
  * not there.
  */
-const replaced = new Set(['timed_out', 'overloaded', 'queue_unavailable', 'storage_unavailable'])
+const replaced = new Set(['timed_out', 'overloaded', 'queue_unavailable', 'storage_unavailable', 'archived'])
 
 /** Bytes of transformed placeholders. */
 const maxBytes = 16 * 1024 * 1024

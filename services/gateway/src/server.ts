@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { lstat, rm } from 'node:fs/promises'
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
@@ -32,14 +32,17 @@ const statusLines: Record<string, string> = {
  */
 export async function listen(where: Listener, handle: RequestListener, option: string): Promise<RunningServer> {
   let draining = false
+  const answer: RequestListener = (request, response) => {
+    if (draining) response.setHeader('connection', 'close')
+    handle(request, response)
+  }
   const server = createServer(
     // Slow requests hold a connection, not a thread; slow *headers* are an attack.
     { headersTimeout: 15_000, requestTimeout: 0, keepAliveTimeout: 65_000, maxHeaderSize: 32 * 1024 },
-    (request: IncomingMessage, response: ServerResponse) => {
-      if (draining) response.setHeader('connection', 'close')
-      handle(request, response)
-    },
+    answer,
   )
+  // Who waits to be asked for the body is not, before it is wanted: a refusal costs no upload.
+  server.on('checkContinue', answer)
   server.maxConnections = maxConnections
   // A client that neither sends nor takes a byte for this long is gone; waiting for a derivative is shorter.
   server.setTimeout(5 * 60_000)

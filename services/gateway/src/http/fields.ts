@@ -97,7 +97,8 @@ export function createHeaderRules(rules: HeaderRule[], buckets: Record<string, B
 type Setter = (fields: Fields) => void
 
 function compile(values: Record<string, string>, override: boolean): Setter[] {
-  return Object.entries(values).map(([given, value]) => {
+  // The configuration has said which it leaves out.
+  return Object.entries(legalFields({ ...values })).map(([given, value]) => {
     const name = given.toLowerCase()
     const replace = override || given !== canonical(name)
     return fields => {

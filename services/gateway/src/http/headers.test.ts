@@ -2,7 +2,7 @@ import type { BucketConfig, HeaderRule } from '@mortise/config'
 import { describe, expect, it } from 'vitest'
 import { freshnessLifetime } from './cache-control.ts'
 import { addVary, createHeaderRules, legalFields, objectFields } from './fields.ts'
-import { createNegotiation } from './negotiate.ts'
+import { createAcceptReader } from './negotiate.ts'
 
 describe('how long a response may be kept', () => {
   it.each([
@@ -46,6 +46,14 @@ describe('header rules', () => {
     expect(
       apply([{ statusCodes: [200], override: true, values }], 200, { 'cache-control': 'x' })['cache-control'],
     ).toBe('max-age=2')
+  })
+
+  it('leave out what no response can hold', () => {
+    const values = { 'X A': '1', 'X-B': '1\r\nx-c: 2', 'X-D': '\u20ac', 'X-E': '\u00e9' }
+    expect(apply([{ statusCodes: [404], override: false, values }], 404, {})).toMatchObject({ 'x-e': '\u00e9' })
+    expect(Object.keys(apply([{ statusCodes: [404], override: true, values }], 404, {}))).toEqual(
+      expect.not.arrayContaining(['x a', 'x-b', 'x-d']),
+    )
   })
 
   it('applies the first rule of a status only', () => {
@@ -107,7 +115,7 @@ describe('fields that came from outside', () => {
 })
 
 describe('negotiation of webp', () => {
-  const preferenceOf = createNegotiation(['webp'])
+  const preferenceOf = createAcceptReader(['webp'])
 
   it.each([
     ['image/webp', ['webp']],
@@ -123,6 +131,6 @@ describe('negotiation of webp', () => {
   })
 
   it('does not look at Accept when nothing can be negotiated', () => {
-    expect(createNegotiation([])('image/webp').variant).toBe('')
+    expect(createAcceptReader([])('image/webp').variant).toBe('')
   })
 })

@@ -20,7 +20,7 @@ const maxHeaders = 256
  * Reads `Accept` (RFC 9110 section 12.5.1). Only a type that is named with a quality above zero counts: browsers send
  * wildcards for what they cannot show.
  */
-export function createNegotiation(negotiable: readonly Format[]): (accept: string | undefined) => Preference {
+export function createAcceptReader(negotiable: readonly Format[]): (accept: string | undefined) => Preference {
   if (negotiable.length === 0) return () => noPreference
   const types = negotiable.map(format => `image/${format}`)
   const known = new LRUCache<string, Preference>({ max: maxHeaders })

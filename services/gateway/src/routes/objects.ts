@@ -1,7 +1,9 @@
 import { MortiseError } from '@mortise/errors'
 import type { Planner, Resolution } from '@mortise/plan'
-import type { ResponseCache } from '../cache.ts'
+import type { MemoryCache } from '../cache/memory-cache.ts'
+import type { Delivery } from '../cache/responses.ts'
 import type { Compress } from '../compress.ts'
+import type { Cors } from '../cors.ts'
 import type { Debug } from '../debug.ts'
 import type { Deliver, Redirection, Replacement } from '../deliver.ts'
 import { type ErrorReply, renderError } from '../errors.ts'
@@ -11,12 +13,14 @@ import type { Preference } from '../http/negotiate.ts'
 import { singleRange } from '../http/range.ts'
 import { respond } from '../http/respond.ts'
 import type { StandIn } from '../placeholder.ts'
-import type { Delivery } from '../responses.ts'
+import type { ReadAccess } from '../read-access.ts'
 
 export type ObjectsDeps = {
   planner: Planner
+  access: ReadAccess
+  cors: Cors
   deliver: Deliver
-  cache: ResponseCache
+  cache: MemoryCache
   headerRules: HeaderRules
   compress: Compress
   debug: Debug
@@ -36,6 +40,8 @@ export type ReadRequest = {
   fields: RequestFields
   /** Aborted when the client leaves. */
   signal: AbortSignal
+  /** By somebody with a key of the bucket. */
+  signed: boolean
   /** For the log. */
   id?: string
   /** Told of every body that is in memory, right before it is handed over. */
@@ -50,13 +56,22 @@ export function createObjectsRoute(deps: ObjectsDeps): (request: ReadRequest) =>
     try {
       const { formats } = deps.preferenceOf(fields.accept as string | undefined)
       resolution = deps.planner.plan({ target, accepts: formats })
+      const isPublic = deps.access.isPublic(resolution)
+      if (!isPublic && !request.signed) throw new MortiseError('forbidden', 'the bucket is private')
       const delivery = await deliver(deps, resolution, request)
       if ('location' in delivery) return redirect(deps, delivery, resolution, request)
       if ('standIn' in delivery) return refuse(deps, delivery.error, request, resolution, delivery.standIn)
       const { entity, cacheKey } = await deps.compress(delivery, request)
-      if (cacheKey) deps.cache.remember(target, deps.variantOf(fields), cacheKey)
-      if (!deps.debug.asked(fields)) return await respond(entity, request)
-      return await respond({ ...entity, fields: { ...entity.fields, ...deps.debug.describe(resolution) } }, request)
+      // What is remembered is given out to anybody who asks for that target, and to all in one way.
+      if (cacheKey && isPublic && !request.signed && !deps.cors.isOwn(bucketOf(resolution))) {
+        deps.cache.remember(target, deps.variantOf(fields), cacheKey)
+      }
+      const debug = deps.debug.asked(fields)
+      if (isPublic && !debug) return await respond(entity, request)
+      // Whatever the rules say to caches, they are not to give it out to somebody else.
+      const closed: Fields = isPublic ? {} : { 'cache-control': 'private, no-cache' }
+      const more = debug ? { ...closed, ...deps.debug.describe(resolution) } : closed
+      return await respond({ ...entity, fields: { ...entity.fields, ...more } }, request)
     } catch (error) {
       // Nobody reads the answer to a client who left; it is only counted.
       const gone = request.signal.aborted && new MortiseError('cancelled', 'the client left', { cause: error })
@@ -74,14 +89,14 @@ function deliver(
     case 'buckets':
       throw new MortiseError('forbidden', 'the list of buckets is for signed requests')
     case 'bucket':
-      throw new MortiseError('unsupported', 'this version does not list buckets')
+      throw new MortiseError('unsupported', 'a listing is asked for by a path alone')
     case 'object': {
       const range =
         method === 'GET' && fields['if-range'] === undefined ? singleRange(String(fields.range ?? '')) : null
       return to.object(resolution, { head: method === 'HEAD', range, signal })
     }
     case 'derivative':
-      return to.derivative(resolution, { explain: debug.asked(fields), signal })
+      return to.derivative(resolution, { explain: debug.asked(fields), cdnLoop: fields['cdn-loop'], signal })
   }
 }
 
@@ -132,16 +147,21 @@ function redirect(
 }
 
 export function errorResponse(
-  { status, body, contentType, retryAfter }: Omit<ErrorReply, 'body'> & { body: string | Uint8Array },
+  { status, body, contentType, retryAfter, fields: ours }: Omit<ErrorReply, 'body'> & { body: string | Uint8Array },
   fields: Fields,
   method: string,
 ): Response {
   const headers: Fields = {
     ...fields,
+    ...ours,
     'content-type': contentType,
     'content-length': String(Buffer.byteLength(body)),
     'x-content-type-options': 'nosniff',
   }
   if (retryAfter !== null) headers['retry-after'] = String(retryAfter)
   return new Response(method === 'HEAD' ? null : (body as string | Uint8Array<ArrayBuffer>), { status, headers })
+}
+
+function bucketOf(resolution: Resolution): string {
+  return resolution.kind === 'buckets' ? '' : resolution.bucket
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { Entity } from './http/entity.ts'
-import { legalFields } from './http/fields.ts'
+import type { Entity } from '../http/entity.ts'
+import { legalFields } from '../http/fields.ts'
 
 export type WholeEntity = Entity & { body: { kind: 'bytes' } }
 

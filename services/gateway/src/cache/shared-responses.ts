@@ -1,24 +1,27 @@
 import type { SharedCache } from '@mortise/response-cache'
 import type { Metrics } from '@mortise/telemetry'
-import type { ResponseCache } from './cache.ts'
-import { freshnessLifetime } from './http/cache-control.ts'
-import type { Entity } from './http/entity.ts'
-import type { Fields } from './http/fields.ts'
+import { freshnessLifetime } from '../http/cache-control.ts'
+import type { Entity } from '../http/entity.ts'
+import type { Fields } from '../http/fields.ts'
+import type { MemoryCache } from './memory-cache.ts'
 import { printResponse, readResponse, valueFormat, type WholeEntity } from './response-value.ts'
+import type { Version } from './versions.ts'
 
 export type SharedResponses = {
   /**
    * The response that another gateway, or this one earlier, has put there; it is kept in memory as well. `ttl`: see
-   * {@link lifetimeOf}. `null` when there is none; never rejects.
+   * {@link lifetimeOf}; `version`: of the original, when it is one. `null` when there is none; never rejects.
    */
-  get(key: string, ttl: number): Promise<Entity | null>
+  get(key: string, ttl: number, version?: Version): Promise<Entity | null>
   /** Puts it there, later, for `lifetime` seconds. */
   set(key: string, entity: WholeEntity, lifetime: number): void
+  /** When it resolves, nobody finds what was put there before. Rejects with `storage_unavailable` when nobody can tell. */
+  delete(key: string): Promise<void>
 }
 
 export type SharedResponsesDeps = {
   shared: SharedCache
-  cache: ResponseCache
+  cache: MemoryCache
   metrics: Metrics
   /** Milliseconds since the epoch. */
   now(): number
@@ -28,7 +31,7 @@ export type SharedResponsesDeps = {
 export function createSharedResponses({ shared, cache, metrics, now }: SharedResponsesDeps): SharedResponses {
   const flights = new Map<string, Promise<Entity | null>>()
 
-  async function read(key: string, ttl: number): Promise<Entity | null> {
+  async function read(key: string, ttl: number, version?: Version): Promise<Entity | null> {
     const value = await shared.get(nameOf(key))
     const found = value && readResponse(value)
     // What it says about its age is believed only as far as its own `Cache-Control` goes.
@@ -38,19 +41,21 @@ export function createSharedResponses({ shared, cache, metrics, now }: SharedRes
       return null
     }
     metrics.sharedCache.inc({ event: 'hit' })
-    const { entity } = found
+    const entity = version ? { ...found.entity, version } : found.entity
     if (cache.countUse(key)) cache.set(key, entity, lifetime)
     return { ...entity, fields: { ...entity.fields, 'x-mort-cache': 'hit' } }
   }
 
   return {
-    get(key, ttl) {
+    get(key, ttl, version) {
       // A body is read once, however many ask for it at one time. It is bounded in time, so nobody's leaving ends it.
-      const flight = flights.get(key) ?? read(key, ttl).finally(() => flights.delete(key))
-      flights.set(key, flight)
+      const name = version ? `${version.stamp} ${key}` : key
+      const flight = flights.get(name) ?? read(key, ttl, version).finally(() => flights.delete(name))
+      flights.set(name, flight)
       return flight
     },
     set: (key, entity, lifetime) => shared.set(nameOf(key), printResponse(entity, now() + lifetime * 1000), lifetime),
+    delete: key => shared.delete(nameOf(key)),
   }
 }
 

@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache'
-import type { Entity } from './http/entity.ts'
-import { type Fields, withoutBodyFields } from './http/fields.ts'
+import type { Entity } from '../http/entity.ts'
+import { type Fields, withoutBodyFields } from '../http/fields.ts'
 import { createUseCount } from './use-count.ts'
 
 /** A response kept in memory: one body, shared by everybody who is answered with it, and its fields made ready. */
-export type CachedResponse = Pick<Entity, 'etag' | 'lastModified' | 'size'> & {
+export type CachedResponse = Pick<Entity, 'etag' | 'lastModified' | 'size' | 'version'> & {
   bytes: Uint8Array
   fields: Fields
   /** Name, value, name, value, as `writeHead` takes them: for a 200, and for a 304. */
@@ -12,7 +12,7 @@ export type CachedResponse = Pick<Entity, 'etag' | 'lastModified' | 'size'> & {
   notModifiedHead: string[]
 }
 
-export type ResponseCache = {
+export type MemoryCache = {
   get(key: string): CachedResponse | undefined
   /** The response to a request target as it came, when that is known already. */
   find(target: string, variant: string): CachedResponse | undefined
@@ -35,7 +35,7 @@ const maxTargetLength = 2048
 /** What an entry costs besides its body. */
 const overhead = 2048
 
-export function createResponseCache({
+export function createMemoryCache({
   maxBytes,
   maxItemBytes,
   minUseCount,
@@ -44,7 +44,7 @@ export function createResponseCache({
   maxItemBytes: number
   /** A response is kept from this use on. */
   minUseCount: number
-}): ResponseCache {
+}): MemoryCache {
   const entries = new LRUCache<string, CachedResponse>({
     maxSize: Math.max(1, maxBytes),
     maxEntrySize: Math.max(1, Math.min(maxBytes, maxItemBytes + overhead)),
@@ -53,22 +53,29 @@ export function createResponseCache({
   })
   const targets = new LRUCache<string, string>({ max: maxTargets })
 
+  const get = (key: string): CachedResponse | undefined => {
+    const found = entries.get(key)
+    if (found?.version?.isCurrent() !== false) return found
+    entries.delete(key)
+    return undefined
+  }
+
   return {
     maxItemBytes,
-    get: key => entries.get(key),
+    get,
     find(target, variant) {
       const key = targets.get(aliasOf(target, variant))
-      return key === undefined ? undefined : entries.get(key)
+      return key === undefined ? undefined : get(key)
     },
     remember(target, variant, key) {
       if (target.length <= maxTargetLength) targets.set(aliasOf(target, variant), key)
     },
     countUse: createUseCount(minUseCount),
-    set(key, { etag, lastModified, size, fields, body }, lifetime) {
-      if (lifetime <= 0) return
+    set(key, { etag, lastModified, size, fields, body, version }, lifetime) {
+      if (lifetime <= 0 || version?.isCurrent() === false) return
       entries.set(
         key,
-        { etag, lastModified, size, bytes: body.bytes, ...prepare(fields, size) },
+        { etag, lastModified, size, bytes: body.bytes, ...prepare(fields, size), ...(version ? { version } : {}) },
         { ttl: lifetime * 1000 },
       )
     },

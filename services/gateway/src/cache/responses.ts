@@ -1,8 +1,9 @@
 import type { StoredObject } from '@mortise/storage'
 import type { Metrics } from '@mortise/telemetry'
-import type { CachedResponse, ResponseCache } from './cache.ts'
-import type { Entity } from './http/entity.ts'
+import type { Entity } from '../http/entity.ts'
+import type { CachedResponse, MemoryCache } from './memory-cache.ts'
 import { lifetimeOf, type SharedResponses } from './shared-responses.ts'
+import type { Version } from './versions.ts'
 
 export type Delivery = {
   entity: Entity
@@ -12,13 +13,16 @@ export type Delivery = {
 
 /** Where responses are looked for before anybody is asked, and kept afterwards. */
 export type Responses = {
-  /** `ttl`: seconds that a response without any `Cache-Control` is kept. */
-  find(key: string, options: { ttl: number; shared: boolean }): Promise<Delivery | null>
+  /**
+   * `ttl`: seconds that a response without any `Cache-Control` is kept. `version`: of the original as it is now, when it
+   * is one.
+   */
+  find(key: string, options: { ttl: number; shared: boolean; version?: Version }): Promise<Delivery | null>
   /** Puts into the caches, read whole, what its `Cache-Control` (or, without one, `ttl`) allows. */
   keep(key: string, entity: Entity, ttl: number): Promise<Delivery>
 }
 
-export type ResponsesDeps = { cache: ResponseCache; shared: SharedResponses | null; metrics: Metrics }
+export type ResponsesDeps = { cache: MemoryCache; shared: SharedResponses | null; metrics: Metrics }
 
 /** Bytes that are read for the caches at one time; beyond it bodies are sent while they are read, and not kept. */
 const maxReading = 128 * 1024 * 1024
@@ -36,9 +40,9 @@ export function createResponses({ cache, shared, metrics }: ResponsesDeps): Resp
     }
   }
   return {
-    async find(key, { ttl, shared: everywhere }) {
+    async find(key, { ttl, shared: everywhere, version }) {
       const cached = cache.get(key)
-      const found = cached ? fromCache(cached) : everywhere && shared ? await shared.get(key, ttl) : null
+      const found = cached ? fromCache(cached) : everywhere && shared ? await shared.get(key, ttl, version) : null
       metrics.cache.inc({ status: found ? 'hit' : 'miss' })
       return found && { entity: found, cacheKey: key }
     },
@@ -55,6 +59,7 @@ export function createResponses({ cache, shared, metrics }: ResponsesDeps): Resp
       if (!wanted && !shared) return { entity, cacheKey: null }
       const bytes = body.kind === 'bytes' ? body.bytes : await read(body.object, entity.size)
       const whole = { ...entity, body: { kind: 'bytes', bytes } as const }
+      if (entity.version?.isCurrent() === false) return { entity: whole, cacheKey: null }
       shared?.set(key, whole, lifetime)
       if (!wanted) return { entity: whole, cacheKey: null }
       cache.set(key, whole, lifetime)

@@ -1,0 +1,48 @@
+import type { Location } from '@mortise/plan'
+import type { BucketCall, ObjectCall, Signed } from './call.ts'
+import type { S3Deps } from './deps.ts'
+import { S3Error } from './error.ts'
+import { isSame, ownLocation } from './own-object.ts'
+
+export async function deleteObject(call: Signed<ObjectCall>, deps: S3Deps): Promise<Response> {
+  if (call.headers['if-match'] !== undefined) {
+    throw new S3Error('NotImplemented', 'Deleting takes no conditions.', { Header: 'If-Match' })
+  }
+  await remove(call, deps)
+  return new Response(null, { status: 204 })
+}
+
+/**
+ * Deletes what a URL means: the original; or of a derivative what is stored of it, in every format, as in mort. What is
+ * not there is gone already. A folder goes when it is empty.
+ */
+export async function remove(call: Pick<ObjectCall, 'bucket' | 'key' | 'target' | 'signal'>, deps: S3Deps) {
+  for (const location of meant(call, deps)) {
+    await deps.storage(location.storage).delete(location, call.signal)
+    await deps.changed(location)
+  }
+}
+
+/** The path of an object, as a client would write it. */
+export function targetOf({ bucket }: Pick<BucketCall, 'bucket'>, key: string): string {
+  return `/${[bucket.name, ...key.slice(1).split('/')].map(encodeURIComponent).join('/')}`
+}
+
+function meant(call: Pick<ObjectCall, 'bucket' | 'key' | 'target'>, { planner }: S3Deps): Location[] {
+  const { key, target } = call
+  const own = ownLocation(call)
+  if (key.endsWith('/')) return [own]
+  const meant = planner.plan({ target, accepts: [] })
+  if (meant.kind === 'derivative') return derivatives(target, planner)
+  if (meant.kind === 'object' && isSame(meant.object, own)) return [own]
+  throw new S3Error('MethodNotAllowed', 'This URL stands for an original of another place; delete it there.')
+}
+
+function derivatives(target: string, planner: S3Deps['planner']): Location[] {
+  const found = new Map<string, Location>()
+  for (const accepts of [[], ...planner.negotiable.map(format => [format])]) {
+    const resolution = planner.plan({ target, accepts })
+    if (resolution.kind === 'derivative') found.set(resolution.plan.derivative.key, resolution.plan.derivative)
+  }
+  return [...found.values()]
+}

@@ -1,0 +1,28 @@
+import type { BucketConfig } from '@mortise/config'
+import type { Location, Planner } from '@mortise/plan'
+import type { S3Auth } from '@mortise/s3-auth'
+import type { Storage } from '@mortise/storage'
+import type { Opener } from '../open.ts'
+import type { Access } from './access.ts'
+import type { Slots } from './slots.ts'
+import type { Uploads } from './uploads/uploads.ts'
+
+/** What the operations stand on. */
+export type S3Deps = {
+  buckets: Record<string, BucketConfig>
+  planner: Planner
+  auth: S3Auth
+  access: Access
+  /** By name as in a Plan. Throws `storage_unavailable` for one that is not configured. */
+  storage(name: string): Storage
+  opener: Opener
+  uploads: Uploads
+  /** An object was written or deleted: when it resolves, nobody here answers with what it was. */
+  changed(location: Location): Promise<void>
+  /** Bytes of one upload. */
+  uploadBytes: number
+  /** Bodies that are stored at one time. */
+  slots: Slots
+  /** Milliseconds since the epoch. */
+  now(): number
+}
