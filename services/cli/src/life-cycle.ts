@@ -27,6 +27,7 @@ export function runUntilSignal(running: Closable): void {
     ending = true
     setTimeout(die, running.graceMs + marginMs).unref()
     const settled = await running.close().catch(() => false)
+    running.log.info(settled ? {} : { settled }, 'stopped')
     if (settled) process.exit(code)
     else die()
   }

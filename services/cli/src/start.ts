@@ -1,6 +1,7 @@
 import { type Config, type ConfigIssue, loadConfigFile, parseListener, printIssue } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
 import { type Role, type RunningRole, startRole } from './compose/role.ts'
+import { lookAround } from './compose/surroundings.ts'
 import { runUntilSignal } from './life-cycle.ts'
 
 export type ListenOptions = { listen?: string; internal?: string }
@@ -8,7 +9,7 @@ export type ListenOptions = { listen?: string; internal?: string }
 /** Starts a role with a configuration file and runs it until a signal. Warnings go to standard error, one line each. */
 export async function startFromFile(role: Role, file: string, options: ListenOptions): Promise<void> {
   const { config, warnings } = loadConfigFile(file, process.env)
-  warn(warnings)
+  warn([...warnings, ...(await lookAround(config))])
   const { addresses, internalAddress } = await run(role, config, options)
   const what = addresses.length === 0 ? 'waiting for jobs' : `listening on ${addresses.join(', ')}`
   console.log(`mortise ${role.name}: ${what} (internal: ${internalAddress})`)

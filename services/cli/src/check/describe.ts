@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import {
   type BucketConfig,
   type Config,
@@ -9,7 +8,7 @@ import {
   type StorageConfig,
   type TransformConfig,
 } from '@mortise/config'
-import { describePresets, type PresetDescription } from '@mortise/plan'
+import { describePresets, nameResultKey, type PresetDescription } from '@mortise/plan'
 
 /** A configuration as a reader wants it: complete, in plain words and JSON, without secrets. */
 export type Meaning = {
@@ -34,8 +33,10 @@ export type BucketMeaning = {
 /** `where`: the folder, the address or the account; the container of the bucket is in it, or stands in `container`. */
 export type StorageMeaning = { name: string; kind: string; where: string; container: string; options: string[] }
 
-export type TransformMeaning = Omit<TransformConfig, 'path' | 'presets' | 'script' | 'tengoPath'> & {
+export type TransformMeaning = Omit<TransformConfig, 'path' | 'presets' | 'script' | 'tengoPath' | 'resultKey'> & {
   path: string | null
+  /** `digest`: one of ours, although the setting says otherwise. */
+  resultKey: ReturnType<typeof nameResultKey>
   script: string | null
 }
 
@@ -66,21 +67,21 @@ function describeBucket({ name, keys, headers, storages, transform, glacier }: B
     keys: keys.map(({ accessKey }) => accessKey),
     headers,
     storages: Object.entries(storages).map(([as, storage]) => describeStorage(as, storage, name)),
-    transform: transform && describeTransform(transform),
+    transform: transform && describeTransform(transform, storages),
     presets: transform ? describePresets(transform) : [],
     glacier,
   }
 }
 
-function describeTransform({ path, presets: _, tengoPath, script, ...rest }: TransformConfig): TransformMeaning {
-  return { ...rest, path: path && String(path), script: script?.path ?? tengoPath }
+function describeTransform(transform: TransformConfig, storages: BucketConfig['storages']): TransformMeaning {
+  const { path, presets: _, tengoPath, script, ...rest } = transform
+  const resultKey = nameResultKey(transform, { storages })
+  return { ...rest, resultKey, path: path && String(path), script: script?.path ?? tengoPath }
 }
 
 function describeStorage(name: string, storage: StorageConfig, bucket: string): StorageMeaning {
   const { kind, pathPrefix, headers } = storage
   const options = [
-    // Said, but no warning: the file may be for another machine.
-    ...('rootPath' in storage && !existsSync(storage.rootPath) ? ['the folder is not there'] : []),
     ...(pathPrefix === '' ? [] : [`prefix ${pathPrefix}`]),
     ...('readonly' in storage && storage.readonly ? ['read only'] : []),
     ...('hideDotFiles' in storage && storage.hideDotFiles ? ['without names that begin with a dot'] : []),
@@ -99,11 +100,11 @@ function placeOf(storage: StorageConfig): string {
     case 'http':
       return storage.url
     case 'b2':
-      return storage.b2Account
+      return storage.b2Endpoint ?? storage.b2Region ?? ''
     case 'google':
-      return storage.googleProjectId
+      return storage.googleEndpoint ?? storage.googleProjectId
     case 'azure':
-      return storage.azureAccount
+      return storage.azureEndpoint ?? storage.azureAccount
     case 'oracle':
       return storage.oracleAuthEndpoint
     case 'sftp':

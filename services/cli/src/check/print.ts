@@ -7,7 +7,7 @@ import type { BucketMeaning, StorageMeaning, TransformMeaning } from './describe
 type Row = [name: string, value: string]
 
 /** Aligned text. Colours only where standard output is a terminal that wants them. */
-export function printReport({ file, mistakes, warnings, meaning }: CheckReport): string {
+export function printReport({ file, mistakes, warnings, notes, meaning }: CheckReport): string {
   const verdict = [count(mistakes.length, 'mistake'), count(warnings.length, 'warning')].join(', ')
   const parts = [
     ...(meaning
@@ -19,6 +19,7 @@ export function printReport({ file, mistakes, warnings, meaning }: CheckReport):
           ...meaning.buckets.map(bucket => block(`bucket ${bucket.name}`, bucketRows(bucket))),
         ]
       : []),
+    ...(notes.length > 0 ? [issues('dim', 'notes', notes)] : []),
     ...(warnings.length > 0 ? [issues('yellow', 'warnings', warnings)] : []),
     ...(mistakes.length > 0 ? [issues('red', 'mistakes', mistakes)] : []),
     `${visible(file)}: ${mistakes.length > 0 ? styleText('red', verdict) : verdict}`,
@@ -30,7 +31,7 @@ function count(number: number, what: string): string {
   return `${number === 0 ? 'no' : number} ${what}${number === 1 ? '' : 's'}`
 }
 
-function issues(colour: 'yellow' | 'red', title: string, found: readonly ConfigIssue[]): string {
+function issues(colour: 'dim' | 'yellow' | 'red', title: string, found: readonly ConfigIssue[]): string {
   return [styleText(['bold', colour], title), ...found.map(issue => `  ${visible(printIssue(issue))}`)].join('\n')
 }
 

@@ -1,5 +1,6 @@
-import { hash } from 'node:crypto'
-import { type Config, redact } from '@mortise/config'
+import { scryptSync } from 'node:crypto'
+import type { Config } from '@mortise/config'
+import { messageOf } from '@mortise/errors'
 import type { SharedCache } from '@mortise/response-cache'
 import { type Log, type Metrics, registerGauges } from '@mortise/telemetry'
 
@@ -29,7 +30,7 @@ export async function createSharedCache(config: Config, log: Log, metrics: Metri
     onError(error) {
       if (performance.now() - told < logEveryMs) return
       told = performance.now()
-      log.warn({ reason: error instanceof Error ? error.message : String(error) }, 'shared cache')
+      log.warn({ reason: messageOf(error) }, 'shared cache')
     },
   })
   await cache.ping(AbortSignal.timeout(startMs)).catch(({ message }: Error) => {
@@ -51,11 +52,11 @@ export async function createSharedCache(config: Config, log: Log, metrics: Metri
 }
 
 /**
- * Names and header rules mean other responses in another configuration: who has another one, be it after a change or
- * because two sites use one Redis, has other keys.
+ * Names, header rules and codings mean other responses in another configuration: who has another one, be it after a change or
+ * because two sites use one Redis, has other keys. Secrets are part of it, for one of them may be all that tells the
+ * origins of two sites apart; so it is slow to compute, and nobody finds a secret by trying many.
  */
-function fingerprint(config: Config): string {
-  const { headers, buckets } = redact(config) as Config
+export function fingerprint({ headers, server, buckets }: Config): string {
   const what = Object.values(buckets).map(({ name, headers, storages }) => ({ name, headers, storages }))
-  return hash('sha256', JSON.stringify([headers, what]), 'hex').slice(0, 12)
+  return scryptSync(JSON.stringify([headers, server.plugins.compress, what]), 'mortise', 6).toString('hex')
 }

@@ -7,7 +7,7 @@ export function measureStorage(
   metrics: Metrics,
   { bucket, name }: { bucket: string; name: string },
 ): Storage {
-  const { kind, presign } = storage
+  const { kind, list, presign, restore } = storage
   const objectType = name === 'transform' ? 'transform' : 'parent'
 
   const measured = async <T>(method: string, call: () => Promise<T>): Promise<T> => {
@@ -38,8 +38,12 @@ export function measureStorage(
       return info
     },
     delete: (ref, signal) => measured('delete', () => storage.delete(ref, signal)),
+    ...(list ? { list: (...args: Parameters<typeof list>) => measured('list', () => list(...args)) } : {}),
     ...(presign
       ? { presign: (...args: Parameters<typeof presign>) => measured('presign', () => presign(...args)) }
+      : {}),
+    ...(restore
+      ? { restore: (...args: Parameters<typeof restore>) => measured('restore', () => restore(...args)) }
       : {}),
     ping: signal => storage.ping(signal),
     [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),

@@ -22,11 +22,13 @@ export async function readPlaceholder(
   { timeoutMs = defaultTimeoutMs } = {},
 ): Promise<Placeholder | null> {
   if (source === null) return null
-  const bytes = await (source.startsWith('http') ? download(source, timeoutMs) : readFile(source)).catch(error => {
-    throw refusal(error instanceof MortiseError ? error.message : `cannot be read: ${reasonOf(error)}`, error)
+  const refuse = (reason: string, cause?: unknown) =>
+    new MortiseError('invalid_config', `server.placeholder: ${nameOf(source)} ${reason}`, { cause })
+  const bytes = await (isUrl(source) ? download(source, timeoutMs) : readFile(source)).catch(error => {
+    throw refuse(error instanceof MortiseError ? error.message : `cannot be read: ${reasonOf(error)}`, error)
   })
   const contentType = typeOf(bytes)
-  if (!contentType) throw refusal('is no JPEG, PNG, GIF, WebP, AVIF, TIFF or SVG')
+  if (!contentType) throw refuse('is no JPEG, PNG, GIF, WebP, AVIF, TIFF or SVG')
   // Another image has another key, so that what was made of the old one is not taken for it.
   const key = `/${hash('sha256', bytes, 'hex').slice(0, 32)}`
   return {
@@ -34,6 +36,18 @@ export async function readPlaceholder(
     original: { storage: originals, bucket, key },
     derivative: { storage: derivatives, bucket, key },
   }
+}
+
+/** What the configuration takes for a URL, as mort does. */
+export function isUrl(source: string): boolean {
+  return source.startsWith('http')
+}
+
+/** Without what opens doors. */
+function nameOf(source: string): string {
+  if (!isUrl(source)) return source
+  const url = URL.parse(source)
+  return url ? url.origin + url.pathname : 'the URL'
 }
 
 /**
@@ -68,7 +82,7 @@ async function download(url: string, timeoutMs: number): Promise<Uint8Array> {
   const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) })
   const chunks: Uint8Array[] = []
   let size = 0
-  if (!response.ok) throw refusal(`cannot be read: its server answers ${response.status}`)
+  if (!response.ok) throw new MortiseError('invalid_config', `cannot be read: its server answers ${response.status}`)
   for await (const chunk of response.body ?? []) {
     size += chunk.byteLength
     if (size > maxBytes) throw tooLarge()
@@ -95,10 +109,6 @@ const types: [type: string, pattern: RegExp][] = [
 
 function tooLarge(): MortiseError {
   return new MortiseError('invalid_config', `has more than ${maxBytes / 1024 / 1024} MiB`)
-}
-
-function refusal(reason: string, cause?: unknown): MortiseError {
-  return new MortiseError('invalid_config', `server.placeholder: ${reason}`, { cause })
 }
 
 function reasonOf(error: unknown): string {

@@ -4,6 +4,8 @@ import { isSameObject } from './places.ts'
 
 const local = (rootPath: string, more = {}) => ({ kind: 'local-meta', rootPath, ...more })
 const s3 = (more = {}) => ({ kind: 's3', endpoint: 'http://s3', accessKey: 'a', secretAccessKey: 'b', ...more })
+const azure = (azureAccount = 'me') => ({ kind: 'azure', azureAccount, azureKey: 'a2V5' })
+const b2 = (b2Region = 'a') => ({ kind: 'b2', b2Region, b2ApplicationKeyId: 'id', b2ApplicationKey: 'key' })
 
 function configOf(basic: object, transform: object, other: object = local('/other')) {
   const buckets = {
@@ -26,6 +28,9 @@ describe('a derivative is the original itself', () => {
     ['where a root and a prefix meet', local('/data', { pathPrefix: 'p' }), local('/data', { pathPrefix: 'p' })],
     ['of two kinds', local('/data'), { kind: 'local', rootPath: '/data' }],
     ['in one S3 bucket', s3(), s3()],
+    ['in one container of Azure', azure(), azure()],
+    ['in one bucket of B2', b2(), b2()],
+    ['in one bucket of Google', { kind: 'google' }, { kind: 'google' }],
   ])('%s', (_, basic, transform) => {
     expect(isSameObject(configOf(basic, transform), original, derivative)).toBe(true)
   })
@@ -36,6 +41,8 @@ describe('a derivative is the original itself', () => {
   })
 
   it.each([
+    ['another account of Azure', azure(), azure('you')],
+    ['another region of B2', b2(), b2('b')],
     ['another folder', local('/data'), local('/derivatives')],
     ['another container', local('/data'), local('/data', { bucket: 'c' })],
     ['another prefix', local('/data'), local('/data', { pathPrefix: 'p' })],

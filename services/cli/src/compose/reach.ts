@@ -8,17 +8,18 @@ export type ReachOptions = {
   /** It answers. `late`: somebody was told that it did not. */
   onReached(late: boolean): void
   signal: AbortSignal
+  /** Milliseconds until the first complaint. */
+  firstMs?: number
 }
 
-/** Milliseconds until the first complaint, and from one to the next. */
-const firstMs = 3_000
+/** Milliseconds from one complaint to the next. */
 const againMs = 60_000
 /** Between two attempts, and for one of them. */
 const pauseMs = 250
 const pingMs = 2_000
 
 /** Tries until the other side answers or the signal is aborted. Never rejects; resolves at the first complaint at the latest. */
-export function reach({ ping, onLate, onReached, signal }: ReachOptions): Promise<void> {
+export function reach({ ping, onLate, onReached, signal, firstMs = 3_000 }: ReachOptions): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   let complainAt = Date.now() + firstMs
   let late = false

@@ -1,24 +1,14 @@
-import type { Config, Listener } from '@mortise/config'
-import {
-  type Check,
-  createGateway,
-  createInternal,
-  listen,
-  type Placeholder,
-  type RunningServer,
-} from '@mortise/gateway'
-import { createExplain } from '@mortise/gateway/explain'
-import { createPlanner, loadScripts, type Planner } from '@mortise/plan'
-import type { JobQueue } from '@mortise/queue'
-import type { SharedCache } from '@mortise/response-cache'
-import { createLog, createMetrics, type Log, type Metrics, registerGauges } from '@mortise/telemetry'
+import type { Config } from '@mortise/config'
+import { createArchive, createUploads, type Uploads } from '@mortise/gateway'
+import { createPlanner, loadScripts } from '@mortise/plan'
+import { createLog, createMetrics, type Log } from '@mortise/telemetry'
 import { handedOver, restartInPlace } from '../life-cycle.ts'
-import { version } from '../version.ts'
 import { createSharedCache } from './cache.ts'
+import { listenInternally, listenPublicly } from './listeners.ts'
 import { readPlaceholder } from './placeholder.ts'
 import { createQueue, requireSharedQueue } from './queue.ts'
 import { createStorages, type Storages } from './storages.ts'
-import type { RunningWorker } from './worker.ts'
+import type { RunningWorker, WorkerParts } from './worker.ts'
 
 /** What a process consists of. Nothing below this file asks which role it is in. */
 export type Role = { name: 'serve' | 'gateway' | 'worker'; gateway: boolean; worker: boolean }
@@ -53,7 +43,7 @@ export async function startRole(role: Role, config: Config): Promise<RunningRole
   const placeholder = await readPlaceholder(server.placeholder)
   const stack = new AsyncDisposableStack()
   try {
-    const queue = stack.adopt(await createQueue(server.queue, log), queue => queue.close())
+    const queue = stack.adopt(await createQueue(server.queue, log, metrics), queue => queue.close())
     const storages = stack.use(await createStorages(config, metrics, placeholder))
     const sharedCache = role.gateway ? stack.use(await createSharedCache(config, log, metrics)) : null
     const parts = { config, queue, storages, sharedCache, placeholder, log, metrics }
@@ -67,7 +57,9 @@ export async function startRole(role: Role, config: Config): Promise<RunningRole
     }
     const worker = role.worker ? await startWorkerPart({ ...parts, suspects: handedOver(), onStuck }) : null
     if (worker) stack.adopt(worker, async part => void (await part.close(0)))
-    const servers = planner ? await listenPublicly({ ...parts, planner }) : []
+    const uploads = planner && stack.use(startUploads(config, storages, log))
+    const archive = stack.use(createArchive({ ...config, storage: storages.get, log, metrics, now: Date.now }))
+    const servers = planner && uploads ? await listenPublicly({ ...parts, planner, uploads, archive }) : []
     for (const server of servers) stack.adopt(server, part => part.close(0))
 
     let closing: Promise<boolean> | undefined
@@ -98,85 +90,20 @@ export async function startRole(role: Role, config: Config): Promise<RunningRole
   }
 }
 
-type Parts = {
-  config: Config
-  queue: JobQueue
-  storages: Storages
-  sharedCache: SharedCache | null
-  placeholder: Placeholder | null
-  log: Log
-  metrics: Metrics
-}
-
 /** sharp and its threads are loaded here and nowhere else: a gateway never does. */
-async function startWorkerPart(
-  parts: Parts & { suspects: string; onStuck(suspects: string): void },
-): Promise<RunningWorker> {
+async function startWorkerPart(parts: WorkerParts): Promise<RunningWorker> {
   const { runWorker } = await import('./worker.ts')
   return runWorker(parts)
 }
 
-async function listenPublicly(parts: Parts & { planner: Planner }): Promise<RunningServer[]> {
-  const { config, storages, log } = parts
-  if (config.server.maxFileSize > 0) tellOfDirectDownloads(config, storages, log)
-  const handle = createGateway({ ...parts, storage: storages.get, version, now: Date.now })
-  const servers: RunningServer[] = []
-  try {
-    for (const where of config.server.listens) servers.push(await listen(where, handle, '--listen'))
-    return servers
-  } catch (error) {
-    await Promise.all(servers.map(server => server.close(0)))
-    throw error
-  }
-}
+/** Milliseconds between two looks for uploads that nobody completed. */
+const sweepEvery = 3600_000
 
-function listenInternally(
-  { config, planner, queue, storages, sharedCache, metrics }: Parts & { planner: Planner | null },
-  draining: () => boolean,
-): Promise<RunningServer> {
-  const where: Listener = config.server.internalListen
-  const checks: Check[] = [{ name: 'queue', required: true, run: signal => queue.ping(signal) }]
-  for (const [name, storage] of storages.entries()) {
-    checks.push({ name: `storage ${name}`, required: false, run: signal => storage.ping(signal) })
-  }
-  if (sharedCache) checks.push({ name: 'cache', required: false, run: signal => sharedCache.ping(signal) })
-  registerQueueGauges(metrics, queue)
-  const explain = planner && createExplain(config, planner)
-  return listen(where, createInternal({ metrics, checks, draining, explain }), '--internal')
-}
-
-/**
- * mort answers 503 for a large object of a storage that has no URLs of its own, which helps nobody: here the object is
- * sent, as if there were no limit.
- */
-function tellOfDirectDownloads({ buckets }: Config, storages: Storages, log: Log): void {
-  const names = Object.keys(buckets).map(name => `${name}/basic`)
-  const without = names.filter(name => !storages.get(name).presign)
-  if (without.length > 0) log.warn({ storages: without }, 'server.maxFileSize: these have no URLs to redirect to')
-}
-
-function registerQueueGauges(metrics: Metrics, queue: JobQueue): void {
-  registerGauges(metrics, [
-    {
-      name: 'mortise_queue_waiting_interactive',
-      help: 'Jobs that somebody waits for and nobody has started',
-      read: async () => (await queue.stats()).waiting.interactive,
-    },
-    {
-      name: 'mortise_queue_waiting_background',
-      help: 'Background jobs that nobody has started',
-      read: async () => (await queue.stats()).waiting.background,
-    },
-    {
-      name: 'mortise_queue_active',
-      help: 'Jobs being worked on, anywhere',
-      read: async () => (await queue.stats()).active,
-    },
-    {
-      name: 'mortise_flights',
-      help: 'Misses that this process waits for',
-      read: async () => (await queue.stats()).flights,
-    },
-    { name: 'mortise_waiters', help: 'Requests that wait for them', read: async () => (await queue.stats()).waiters },
-  ])
+function startUploads({ buckets, limits }: Config, storages: Storages, log: Log): Uploads {
+  return createUploads({
+    ...{ buckets, log, sweepEvery },
+    storage: storages.get,
+    maxAgeDays: limits.uploadDays,
+    now: Date.now,
+  })
 }

@@ -15,14 +15,26 @@ export type Storages = AsyncDisposable & {
 
 type Create = (config: StorageConfig) => Promise<Storage>
 
-/** One line for each kind. A kind that is not configured is not loaded. */
-const kinds: { [K in StorageKind]?: (config: Extract<StorageConfig, { kind: K }>) => Promise<Storage> } = {
+/** One entry for each kind. A kind that is not configured is not loaded. */
+const kinds: { [K in StorageKind]: (config: Extract<StorageConfig, { kind: K }>) => Promise<Storage> } = {
+  azure: async ({ azureAccount: account, azureKey: key, azureEndpoint: endpoint, ...config }) =>
+    (await import('@mortise/storage/azure')).createAzureStorage(common({ ...config, account, key, endpoint })),
+  b2: async ({ b2ApplicationKeyId: keyId, b2ApplicationKey, b2Region: region, b2Endpoint: endpoint, ...config }) =>
+    (await import('@mortise/storage/b2')).createB2Storage(
+      common({ ...config, keyId, applicationKey: b2ApplicationKey, region, endpoint }),
+    ),
+  google: async ({ googleConfigJson, googleProjectId, googleScopes: scopes, googleEndpoint: endpoint, ...config }) =>
+    (await import('@mortise/storage/google')).createGoogleStorage(
+      common({ ...config, configJson: googleConfigJson, projectId: googleProjectId, scopes, endpoint }),
+    ),
   local: async config => (await import('@mortise/storage/local')).createLocalStorage(common(config)),
   'local-meta': async config => (await import('@mortise/storage/local-meta')).createLocalMetaStorage(common(config)),
   http: async config => (await import('@mortise/storage/http')).createHttpStorage(common(config)),
   memory: async () => (await import('@mortise/storage/memory')).createMemoryStorage({ maxBytes: memoryBytes }),
   noop: async () => (await import('@mortise/storage/noop')).createNoopStorage(),
+  oracle: async config => (await import('@mortise/storage/oracle')).createOracleStorage(common(config)),
   s3: async config => (await import('@mortise/storage/s3')).createS3Storage(common(config)),
+  sftp: async config => (await import('@mortise/storage/sftp')).createSftpStorage(common(config)),
 }
 
 /** What the `memory` kind, which is for tests and trials, may hold. */
@@ -38,11 +50,8 @@ export async function createStorages(
   const storages = new Map<string, Storage>()
   for (const bucket of Object.values(config.buckets)) {
     for (const [name, settings] of Object.entries(bucket.storages)) {
-      const create = (kinds[settings.kind] ?? refuse) as Create
-      storages.set(
-        `${bucket.name}/${name}`,
-        measureStorage(await create(settings), metrics, { bucket: bucket.name, name }),
-      )
+      const storage = await createOrRefuse(settings)
+      storages.set(`${bucket.name}/${name}`, measureStorage(storage, metrics, { bucket: bucket.name, name }))
     }
   }
   return {
@@ -58,24 +67,31 @@ export async function createStorages(
   }
 }
 
-/** A kind of mort's that is not here: the file is accepted, and a request that needs it is told so. */
-async function refuse({ kind }: StorageConfig): Promise<Storage> {
-  const unsupported = async () => {
-    throw new MortiseError('unsupported', `this version has no storage of the kind ${kind}`)
-  }
-  return {
-    kind,
-    get: unsupported,
-    head: unsupported,
-    put: unsupported,
-    delete: unsupported,
-    ping: unsupported,
-    async [Symbol.asyncDispose]() {},
+/** As in mort, settings that a client cannot be made from fail its requests, not the start; `check` warns of them. */
+async function createOrRefuse(settings: StorageConfig): Promise<Storage> {
+  const { kind } = settings
+  try {
+    return await (kinds[kind] as Create)(settings)
+  } catch (cause) {
+    const refuse = async () => {
+      throw new MortiseError('storage_unavailable', `storage of the kind ${kind}: its settings are of no use`, {
+        cause,
+      })
+    }
+    return {
+      kind,
+      get: refuse,
+      head: refuse,
+      put: refuse,
+      delete: refuse,
+      ping: refuse,
+      async [Symbol.asyncDispose]() {},
+    }
   }
 }
 
 /** `null` in the configuration is absent for an adapter. */
-function common<T extends StorageConfig>(config: T) {
+function common<T extends object>(config: T) {
   return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null)) as {
     [K in keyof T as null extends T[K] ? never : K]: T[K]
   } & { [K in keyof T as null extends T[K] ? K : never]?: NonNullable<T[K]> }

@@ -3,6 +3,7 @@ import type { Config } from '@mortise/config'
 import { createDerive, createOverlays, type Overlays } from '@mortise/derive'
 import { createGuardedFetch } from '@mortise/fetch'
 import { createImagePool, type ImagePool } from '@mortise/image'
+import { presetWatermarks } from '@mortise/plan'
 import type { Consumer, JobQueue } from '@mortise/queue'
 import { type Log, type Metrics, registerGauges } from '@mortise/telemetry'
 import { createSuspects, startWorker } from '@mortise/worker'
@@ -43,8 +44,9 @@ export async function runWorker({
   const suspects = createSuspects(parts.suspects, Date.now)
   // The pool waits longer than that for a render: the one that does not end is among those that began before.
   const onStuck = () => parts.onStuck(suspects.print(limits.renderSeconds * 2000))
-  const images = createImagePool({ threads, limits: bounds, svg: security.svg, onStuck })
-  const overlays = createOverlaysFor(config, threads * 2)
+  const watermarks = presetWatermarks(config)
+  const images = createImagePool({ threads, limits: bounds, svg: security.svg, svgOverlays: watermarks, onStuck })
+  const overlays = createOverlaysFor(config, watermarks, threads * 2)
   const derive = createDerive({
     storage: storages.get,
     images: measureImages(images, metrics),
@@ -66,15 +68,14 @@ export async function runWorker({
   }
 }
 
-/** `slots`: watermarks on their way at one time. */
-function createOverlaysFor({ security, buckets }: Config, slots: number): Overlays {
+/** `watermarks`: those of presets. `slots`: watermarks on their way at one time. */
+function createOverlaysFor({ security }: Config, watermarks: ReadonlySet<string>, slots: number): Overlays {
   const { networks, bytes: maxBytes, timeout: seconds, redirects: maxRedirects } = security.fetch
   const timeout = seconds * 1000
-  const presets = Object.values(buckets).flatMap(({ transform }) => Object.values(transform?.presets ?? {}))
-  const images = presets.flatMap(({ filters }) => filters.watermark?.image ?? [])
+  const local = [...watermarks].filter(name => name.startsWith('file:'))
   return createOverlays({
     fetch: createGuardedFetch({ networks, maxBytes, timeoutMs: timeout, maxRedirects }),
-    files: new Set(images.filter(image => !/^https?:/i.test(image)).map(image => image.replace(/^file:/, ''))),
+    files: new Set(local.map(name => name.slice('file:'.length))),
     ...{ timeout, maxBytes, slots, now: Date.now },
   })
 }
