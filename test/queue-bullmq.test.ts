@@ -34,6 +34,17 @@ describe('bullmq queue', () => {
     expect(large).toMatchObject({ ok: true, bytes: null })
   })
 
+  it('refuses what no storage keeps and it cannot carry either', async () => {
+    await using queue = createBullQueue(optionsFor(redis))
+    const bytes = Buffer.alloc(32 * 1024 * 1024 + 1)
+    const unstored = { code: 'unsupported', message: 'read only' } as const
+    await queue.consume(async () => ({ ...made(bytes), unstored }), { concurrency: 1 })
+    expect(await queue.submit(plan(1), wait())).toEqual({
+      ok: false,
+      failure: { code: 'unsupported', message: 'read only, and its 33554433 bytes are too many to travel without' },
+    })
+  })
+
   it('does not answer early what it cannot carry', async () => {
     await using queue = createBullQueue({ ...optionsFor(redis), inlineBytes: 2 })
     const job = recorder()

@@ -9,7 +9,11 @@ const never = new AbortController().signal
 const unavailable = { code: 'storage_unavailable' }
 const binary = await findGcs()
 
-it('finds an independent server for the kind google', () => {
+/** Where what is proven counts, nothing is left out; on a desk, what cannot be there is no failure. */
+const isRequired = process.env.CI === 'true'
+if (!binary && !isRequired) console.warn(`${gcsAdvice}; they are skipped`)
+
+it.skipIf(!binary && !isRequired)('finds an independent server for the kind google', () => {
   expect(binary, gcsAdvice).not.toBeNull()
 })
 

@@ -51,6 +51,12 @@ describe.runIf(process.platform === 'linux')('a full disk', async () => {
     await idle()
     expect(await contentOf(folder)).not.toMatchObject(before)
     expect(worker.output()).not.toMatch(signsOfACrash)
+    const warnings = worker.output().match(/^\{"level":"warn".*"derivatives cannot be stored"\}$/gm) ?? []
+    const failures = await metric(worker, 'mortise_store_failures_total')
+    expect(failures).toBeGreaterThan(0)
+    expect(warnings.map(line => JSON.parse(line))).toEqual([
+      expect.objectContaining({ storage: 'photos/transform', code: 'storage_unavailable', reason: expect.any(String) }),
+    ])
   }
 
   async function prepare() {

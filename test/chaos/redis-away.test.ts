@@ -46,6 +46,9 @@ describe('a Redis', async () => {
       expect(Number(miss.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
       expect(await Promise.all([gateway, worker].map(readinessOf))).toEqual(['503 unready', '503 unready'])
 
+      for (const part of [gateway, worker])
+        await until('it to say so', () => said(part, 'Redis does not answer').length > 0)
+
       // What the worker had in hand ends while there is nobody to tell.
       origin.release()
       if (signal === 'SIGSTOP') await redis.kill('SIGCONT')
@@ -53,12 +56,35 @@ describe('a Redis', async () => {
       for (const part of [gateway, worker]) await untilEqual('readiness', () => readinessOf(part), '200 ready')
       const names = [1, 2, 3, 4, 5].map(width => `stored/cat.jpg?width=${width}`)
       expect((await Promise.all(names.map(at))).map(resultOf)).toEqual(Array(5).fill('200'))
+      for (const part of [gateway, worker]) await until('it to say so', () => said(part, 'Redis answers').length > 0)
       await Promise.all([gateway.stop(), worker.stop()])
       for (const part of [gateway, worker]) {
+        const where = { address: `${redis.host}:${redis.port}`, setting: 'server.queue.address' }
+        const away = { level: 'warn', ...where, reason: expect.any(String) }
+        expect(said(part, 'Redis does not answer')).toEqual([expect.objectContaining(away)])
+        expect(said(part, 'Redis answers')).toEqual([expect.objectContaining({ level: 'info', ...where })])
         expect([await part.ended, part.output()]).toEqual([0, expect.not.stringMatching(signsOfACrash)])
       }
     },
   )
+
+  it('that may evict jobs is told of once by each process, and by nobody else', async () => {
+    await using redis = await startRedis({ args: ['--maxmemory-policy', 'allkeys-lru'] })
+    const store = await site.emptyStore()
+    const buckets = { photos: { storages: store.storages('photos'), transform: { kind: 'query' } } }
+    await site.write('photos/cat.jpg', await photo(30, 20))
+    const config = withQueue({ server: {}, buckets }, redis.url)
+    await using gateway = await startPart('gateway', config)
+    await using worker = await startPart('worker', config)
+    expect(resultOf(await get(`${gateway.url}/photos/cat.jpg?width=10`))).toBe('200')
+    const setting = 'server.queue.address'
+    for (const part of [gateway, worker]) {
+      await until('it to say so', () => warningsOf(part).length > 0)
+      const evicts = { setting, policy: 'allkeys-lru', msg: expect.stringMatching(/noeviction/) }
+      expect(warningsOf(part)).toEqual([expect.objectContaining(evicts)])
+      expect(part.output()).not.toContain('IMPORTANT')
+    }
+  })
 
   it('that is not there yet is waited for, by processes that say so and serve what is stored', async () => {
     await using redis = await startRedis()
@@ -89,7 +115,7 @@ describe('a Redis', async () => {
       const { text } = await get(`${part.internalUrl}/readyz`)
       expect(JSON.parse(text)).toMatchObject({ status: 'unready', checks: { queue: 'queue_unavailable' } })
       const address = `${redis.host}:${redis.port}`
-      const warning = { level: 'warn', address, setting, msg: 'cannot reach Redis' }
+      const warning = { level: 'warn', address, setting, msg: 'Redis does not answer' }
       expect(warningsOf(part)).toEqual([expect.objectContaining(warning)])
     }
 
@@ -104,7 +130,10 @@ describe('a Redis', async () => {
   })
 })
 
-function warningsOf(part: Part): unknown[] {
+function linesOf(part: Part): Record<string, unknown>[] {
   const lines = part.output().split('\n')
-  return lines.filter(line => line.includes('"level":"warn"')).map(line => JSON.parse(line))
+  return lines.filter(line => line.startsWith('{') && line.endsWith('}')).map(line => JSON.parse(line))
 }
+
+const warningsOf = (part: Part) => linesOf(part).filter(({ level }) => level === 'warn')
+const said = (part: Part, message: string) => linesOf(part).filter(({ msg }) => msg === message)

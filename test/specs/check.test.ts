@@ -23,7 +23,7 @@ buckets:
     storages:
       basic: { kind: http, url: "https://origin.test/<container><item>?t=hidden-token", headers: { X-Api-Key: very-secret } }
       transform: { kind: local-meta, rootPath: derivatives, pathPrefix: made }
-      old: { kind: s3, endpoint: "http://me:hidden-password@minio:9000", accessKey: a, secretAccessKey: very-secret, bucket: images }
+      old: { kind: s3, endpoint: "http://minio:9000", accessKey: a, secretAccessKey: very-secret, bucket: images }
     transform:
       kind: presets-query
       path: "^/(?P<presetName>[a-z]+)/(?P<parent>.+)$"
@@ -58,11 +58,8 @@ describe('mortise check', () => {
       ['keys', 'AKIA1, AKIA2'],
       ['headers', 'none'],
       ['storage basic', 'http https://origin.test/<container><item>?***, container media, X-Api-Key: ***'],
-      [
-        'storage transform',
-        `local-meta ${site.folder}/derivatives, container media, the folder is not there, prefix made`,
-      ],
-      ['storage old', 's3 http://***@minio:9000, container images'],
+      ['storage transform', `local-meta ${site.folder}/derivatives, container media, prefix made`],
+      ['storage old', 's3 http://minio:9000, container images'],
       ['preset small', 'resize(320x0 enlarge), grayscale() -> webp, quality 80, without metadata'],
       ['preset plain', 'as it is -> format of the original'],
       ['preset bad', expect.stringMatching(/^refused: blur/)],
@@ -126,6 +123,64 @@ describe('mortise check', () => {
     ])
     expect(stdout.trimEnd().split('\n').at(-1)).toBe(`${file}: 5 mistakes, 3 warnings`)
     expect(stdout).not.toContain('very-secret')
+  })
+
+  it('tells what stops a start: the files that it needs', async () => {
+    const placeholder = path.join(site.folder, 'absent.jpg')
+    const { code, stdout } = await check(`server: { placeholder: absent.jpg }`)
+    expect([code, blockOf(stdout, 'mistakes')]).toEqual([
+      1,
+      [[`server.placeholder: ${placeholder} cannot be read: ENOENT`, '']],
+    ])
+    const started = await runCommandIn({}, 'serve', '--config', path.join(site.folder, `check-${files}.yml`))
+    expect([started.code, started.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^mortise: server\.placeholder: \/.*absent\.jpg cannot be read: ENOENT$/m),
+    ])
+    expect((await check(`server: { placeholder: scripts/empty.js }`)).stdout).toMatch(/empty\.js is no JPEG/)
+    // It would have to be fetched.
+    expect((await check('server: { placeholder: "http://192.0.2.1/absent.jpg" }')).code).toBe(0)
+  })
+
+  it('tells what it names and is not there, or may not be asked', async () => {
+    const mark = (image: string) => `{ filters: { watermark: { image: "${image}", position: top-left, opacity: 1 } } }`
+    const { code, stdout } = await check(`
+      security: { fetch: { networks: [10.0.0.0/8] } }
+      buckets:
+        media:
+          storages: { basic: { kind: local, rootPath: absent }, transform: { kind: local-meta, rootPath: made } }
+          transform:
+            kind: presets
+            path: "^/(?P<presetName>[a-z]+)/(?P<parent>.+)$"
+            presets:
+              file: ${mark('absent.png')}
+              there: ${mark('scripts/empty.js')}
+              private: ${mark('http://192.168.0.1/mark.png')}
+              loop: ${mark('http://[::1]/mark.png')}
+              known: ${mark('http://10.0.0.1/mark.png')}
+              public: ${mark('https://example.org/mark.png')}`)
+    const presets = 'buckets.media.transform.presets'
+    const refused = 'every request for this preset is refused'
+    const closed = `is no public address, and not in security.fetch.networks; ${refused}`
+    expect(code).toBe(0)
+    expect(blockOf(stdout, 'warnings').map(([line]) => line)).toEqual([
+      `buckets.media.storages.basic.rootPath: there is no folder ${site.folder}/absent on this machine`,
+      `buckets.media.storages.transform.rootPath: there is no folder ${site.folder}/made on this machine; the first derivative makes it`,
+      `${presets}.file.filters.watermark.image: there is no file absent.png on this machine; ${refused}`,
+      `${presets}.private.filters.watermark.image: 192.168.0.1 ${closed}`,
+      `${presets}.loop.filters.watermark.image: ::1 ${closed}`,
+    ])
+  })
+
+  it('notes which keys are not those of mort, and warns of nothing', async () => {
+    const bucket = (more: string) => `{ storages: { basic: { kind: memory }, transform: { kind: memory } },
+        transform: { kind: query${more} } }`
+    const file = `buckets: { ours: ${bucket('')}, old: ${bucket(', mortKeys: yes')}, paths: ${bucket(', resultKey: path')} }`
+    const { code, stdout } = await check(file, '--strict')
+    expect([code, blockOf(stdout, 'notes').map(([line]) => line)]).toEqual([
+      0,
+      [expect.stringMatching(/^buckets\.ours\.transform\.resultKey: hashParent is computed in another way .*mortKeys/)],
+    ])
   })
 
   it('finds the mistakes of a script', async () => {

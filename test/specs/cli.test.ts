@@ -93,6 +93,11 @@ describe('mortise serve FOLDER', () => {
     await using part = await startFolder(at('empty'), at('cache'))
     part.kill(signal)
     expect(await part.ended).toBe(0)
+    const [draining = '{}', stopped = '{}'] = part.output().trimEnd().split('\n').slice(-2)
+    expect([draining, stopped].map(line => JSON.parse(line))).toMatchObject([
+      { level: 'info', signal, msg: 'draining' },
+      { level: 'info', msg: 'stopped' },
+    ])
   })
 })
 
@@ -264,5 +269,12 @@ describe('mistakes in a configuration', () => {
     await using part = await startPart('serve', { ...minimal({}), colour: 'blue', server: { lockTimeout: 9 } })
     expect(part.output()).toMatch(/^mortise: warning: colour: /m)
     expect(part.output()).toMatch(/^mortise: warning: server\.lockTimeout: has no effect/m)
+  })
+
+  it('a folder that is not there is a warning, too', async () => {
+    const basic = { kind: 'local', rootPath: at('nowhere') }
+    await using part = await startPart('serve', { buckets: { photos: { storages: { basic } } } })
+    const warning = `buckets.photos.storages.basic.rootPath: there is no folder ${at('nowhere')} on this machine`
+    expect(part.output()).toContain(`mortise: warning: ${warning}\n`)
   })
 })

@@ -191,7 +191,8 @@ describeModes('delivery', setUp, cluster => {
   })
 
   describe('to HEAD', () => {
-    const transport = new Set(['date', 'x-mort-cache', 'connection', 'keep-alive'])
+    // What belongs to a response, and not to what it answers with.
+    const transport = new Set(['date', 'x-mort-cache', 'x-request-id', 'connection', 'keep-alive'])
     const fieldsOf = (headers: Headers) => Object.fromEntries([...headers].filter(([name]) => !transport.has(name)))
 
     it.each([

@@ -106,6 +106,7 @@ describe('mortise explain', () => {
 
   it.each([
     ['an object', '/media/cat.jpg', { kind: 'object', original: { key: '/cat.jpg' } }],
+    ['a folder', '/media/trip/', { kind: 'object', warnings: [expect.stringMatching(/folder/)] }],
     ['a bucket', '/media', { kind: 'bucket', bucket: 'media' }],
     ['all buckets', '/', { kind: 'buckets' }],
   ])('tells of %s', async (_, url, means) => {
@@ -118,13 +119,32 @@ describe('mortise explain', () => {
     ['a bucket that is not there', '/none/cat.jpg', 'no_such_bucket', 400],
     ['a parameter', '/media/cat.jpg?width=0', 'invalid_request', 400],
     ['what is no path', 'media/cat.jpg', 'invalid_request', 400],
-    ['a folder', '/media/trip/', 'no_such_object', 404],
     ['a URL that is too long', `/media/${'a'.repeat(300)}`, 'invalid_request', 400],
   ])('ends with 1 and the reason for %s', async (_, url, error, status) => {
     const { code, explained } = await explain(url)
     expect([code, explained]).toEqual([1, expect.objectContaining({ error: expect.anything(), status })])
     expect(explained.error).toEqual({ code: error, message: expect.any(String) })
     expect(explained.cache).toBe(undefined)
+  })
+
+  it('repeats the warnings of the file that are about the URL, and no others', async () => {
+    const presets = { small: { quality: 101 }, large: { quality: 102 } }
+    const transform = { ...config.buckets.media.transform, presets }
+    const buckets = { media: { ...config.buckets.media, transform }, media2: { ...config.buckets.media, typo: 1 } }
+    const doubtful = path.join(site.folder, 'doubtful.yml')
+    await writeFile(doubtful, stringify({ ...away, server: { ...away.server, typo: 1 }, buckets }))
+    const [preset, other] = ['small/cat.jpg', 'cat.jpg?width=9'].map(key => `/media/${key}`)
+    const ended = await runCommand('explain', '--config', doubtful, preset ?? '')
+    const place = 'buckets.media.transform.presets.small.quality'
+    expect(ended.stderr).toBe(`mortise: warning: ${place}: expected 1 to 100, found 101; has no effect\n`)
+    expect((await runCommand('explain', '--config', doubtful, other ?? '')).stderr).toBe('')
+  })
+
+  it('calls the key of a result what the configuration calls it', async () => {
+    const { stdout } = await runCommand('check', '--json', file)
+    const { resultKey } = JSON.parse(stdout).meaning.buckets[0].transform
+    expect(resultKey).toBe('hashParent')
+    expect((await explain('/media/small/cat.jpg')).explained.resultKey).toBe(resultKey)
   })
 
   it('ends with 1 and one line for a configuration that is not there', async () => {

@@ -23,7 +23,17 @@ async function setUp() {
       statusCodes: [200, 206],
       values: { 'cache-control': 'max-age=84000, public', 'X-Bucket': 'rule', 'X-Rule': 'first' },
     },
-    { statusCodes: [404, 503], values: { 'Cache-Control': 'max-age=60', 'X-Rule': 'errors' } },
+    {
+      statusCodes: [404, 503],
+      // What no response can hold is left out, and fails none.
+      values: {
+        'Cache-Control': 'max-age=60',
+        'X-Rule': 'errors',
+        'X Name': 'a',
+        'X-Lines': 'a\r\nb: c',
+        'X-Euro': '\u20ac',
+      },
+    },
     { statusCodes: [413], override: true, values: { 'Cache-Control': 'max-age=1', 'X-Bucket': 'replaced' } },
     { statusCodes: [200, 404, 416], values: { 'X-Rule': 'second' } },
     { statusCodes: [400, 401, 403], values: { 'X-Rule': 'never planned' } },
@@ -57,6 +67,8 @@ describeModes('headers', setUp, cluster => {
       ['200 in a bucket with its own', '/own/photo.jpg?width=30', ['max-age=84000, public', 'own', 'first']],
       ['404', '/plain/absent.jpg?width=30', ['max-age=60', null, 'errors']],
       ['404 in a bucket with its own', '/own/absent.jpg', ['max-age=7', 'own', 'errors']],
+      ['404 of the folder of a bucket', '/own/', ['max-age=7', 'own', 'errors']],
+      ['404 of an object with a slash behind it', '/plain/photo.jpg/?width=30', ['max-age=60', null, 'errors']],
       ['413 with override', '/own/photo.jpg?width=9000', ['max-age=1', 'replaced', null]],
       ['503', '/nowhere-to-store/photo.jpg?width=30', ['max-age=60', null, 'errors']],
       ['400 of a bad parameter', '/own/photo.jpg?width=0', [null, null, null]],
@@ -94,6 +106,8 @@ describeModes('headers', setUp, cluster => {
       [412, '/plain/photo.jpg?width=30', { 'if-match': '"other"' }],
       [416, '/plain/photo.jpg?width=30', { range: 'bytes=99999999-' }],
       [404, '/plain/absent.jpg', {}],
+      [404, '/plain/', {}],
+      [404, '/plain/photo.jpg/', {}],
       [400, '/plain/photo.jpg?operation=extract&areaWith=9999', {}],
       [503, '/nowhere-to-store/photo.jpg?width=30', {}],
     ])('are on a %i of %s', async (status, target, headers) => {
@@ -130,9 +144,10 @@ describeModes('headers', setUp, cluster => {
       expect(JSON.parse((await get(at(target), debug)).text).message).toBe(message)
     })
 
-    it('do not explain what is none of the client', async () => {
-      const { text } = await get(at('/nowhere-to-store/photo.jpg?width=30'), debug)
-      expect(JSON.parse(text)).toEqual({ message: 'error', code: 'storage_unavailable' })
+    it('explain what is no fault of the client as well', async () => {
+      const { status, text } = await get(at('/nowhere-to-store/photo.jpg?width=30'), debug)
+      const message = 'storage nowhere-to-store/transform: not configured'
+      expect([status, JSON.parse(text)]).toEqual([503, { message, code: 'storage_unavailable' }])
     })
   })
 

@@ -8,7 +8,11 @@ import { get, head, metric, send, sendRaw } from './client.ts'
 import { createSite } from './site.ts'
 
 const origin = await startOrigin()
-const site = await createSite({ 'photos/cat.jpg': await photo(60, 40) })
+const site = await createSite({
+  'photos/cat.jpg': await photo(60, 40),
+  'scripts/throws.js': 'export default () => { throw new Error("not today") }\n',
+  'scripts/loops.js': 'export default () => { for (;;) {} }\n',
+})
 afterAll(() => origin[Symbol.asyncDispose]())
 
 async function setUp() {
@@ -17,6 +21,9 @@ async function setUp() {
   const buckets = {
     photos: { storages, transform, headers: { 'Cache-Control': 'max-age=600' } },
     broken: { storages: { ...storages, basic: origin.storage }, transform },
+    throws: { storages, transform: { kind: 'script', scriptPath: `${site.folder}/scripts/throws.js` } },
+    loops: { storages, transform: { kind: 'script', scriptPath: `${site.folder}/scripts/loops.js` } },
+    tengo: { storages, transform: { kind: 'tengo', tengoPath: 'parse.tengo' } },
   }
   return { config: { server: { accessLogs: true }, buckets } }
 }
@@ -82,6 +89,43 @@ describeModes('what operators see', setUp, cluster => {
     )
     expect(ids.map(id => /^[0-9a-f-]{36}$/.test(id ?? ''))).toEqual([true, true])
     expect(new Set(ids).size).toBe(2)
+  })
+
+  it('why a request was refused, without its query and where things are', async () => {
+    origin.behave(() => 'sever')
+    const targets: [target: string, fields: Record<string, string>][] = [
+      ['/photos/cat.jpg?width=0&token=hidden', {}],
+      ['/photos/absent.jpg', {}],
+      ['/unknown/cat.jpg', {}],
+      ['/broken/cat.jpg', {}],
+      ['/photos/cat.jpg', { 'if-match': '"other"' }],
+      ['/photos/cat.jpg', {}],
+    ]
+    for (const [index, [target, fields]] of targets.entries())
+      await get(at(target), { ...fields, 'x-request-id': `why-${index}` })
+    origin.release()
+    const told = () => lines().filter(({ requestId, msg }) => msg === 'request' && /^why-/.test(String(requestId)))
+    await untilEqual('lines', () => told().length, targets.length)
+    expect(told().map(({ requestId, status, code, reason }) => [requestId, status, code, reason])).toEqual([
+      ['why-0', 400, 'invalid_request', 'width: expected 1 to 2147483647, found 0'],
+      ['why-1', 404, 'no_such_object', 'no such object'],
+      ['why-2', 400, 'no_such_bucket', 'no such bucket'],
+      ['why-3', 503, 'storage_unavailable', expect.any(String)],
+      ['why-4', 412, 'precondition_failed', undefined],
+      ['why-5', 200, undefined, undefined],
+    ])
+    expect(JSON.stringify(told())).not.toMatch(/hidden|127\.0\.0\.1/)
+  })
+
+  it.each([
+    ['a script throws', '/throws/cat.jpg', 'invalid_request', /not today/],
+    ['a script does not end', '/loops/cat.jpg', 'invalid_request', /script/],
+    ['something is not there', '/tengo/cat.jpg', 'unsupported', /Tengo/],
+  ])('that %s: a warning, not one for each request', async (_, target, code, reason) => {
+    const about = () => lines().filter(line => line.level === 'warn' && line.target === target)
+    for (let i = 0; i < 3; i++) await get(at(target))
+    const once = { msg: 'requests fail', code, bucket: target.split('/')[1], reason: expect.stringMatching(reason) }
+    expect(about()).toEqual([expect.objectContaining(once)])
   })
 
   it('that a storage is away: one line, not one for each request', async () => {

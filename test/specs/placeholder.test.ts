@@ -178,16 +178,20 @@ describe('a placeholder in one process', () => {
   })
 
   it.each([
-    ['is not there', () => file('nowhere.png'), /server\.placeholder: cannot be read: ENOENT$/m],
-    ['is a folder', () => site.folder, /server\.placeholder: cannot be read: EISDIR$/m],
-    ['is no image', () => file('sorry.txt'), /server\.placeholder: is no JPEG, PNG/],
+    ['is not there', () => file('nowhere.png'), /server\.placeholder: \/.*\/nowhere\.png cannot be read: ENOENT$/m],
+    ['is a folder', () => site.folder, /server\.placeholder: \/\S+ cannot be read: EISDIR$/m],
+    ['is no image', () => file('sorry.txt'), /server\.placeholder: \/.*\/sorry\.txt is no JPEG, PNG/],
     [
       'is not there for its server',
-      () => `${origin.url}/site/no.png`,
-      /server\.placeholder: cannot be read: its server answers 404$/m,
+      () => `${origin.url}/site/no.png?token=hidden`,
+      /server\.placeholder: http:\/\/\S+\/site\/no\.png cannot be read: its server answers 404$/m,
     ],
-    ['has no server', () => 'http://127.0.0.1:2/no.png', /server\.placeholder: cannot be read: ECONNREFUSED$/m],
-    ['is too large', () => file('large.png'), /server\.placeholder: has more than 4 MiB$/m],
+    [
+      'has no server',
+      () => 'http://127.0.0.1:2/no.png',
+      /server\.placeholder: http:\/\/127\.0\.0\.1:2\/no\.png cannot be read: ECONNREFUSED$/m,
+    ],
+    ['is too large', () => file('large.png'), /server\.placeholder: \/.*\/large\.png has more than 4 MiB$/m],
   ])('that %s is told of in one line, and nothing starts', async (_, source, line) => {
     await site.write('large.png', Buffer.alloc(4 * 1024 * 1024 + 1))
     const { config } = await setUp({ placeholder: source() })

@@ -17,6 +17,8 @@ const plain = (width: number, height: number, [r = 0, g = 0, b = 0]: number[] = 
     .png()
     .toUint8Array()
 const { data: mark } = await plain(10, 10, red)
+const drawn =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><rect width="10" height="10" fill="red"/></svg>'
 const { data: photo } = await plain(90, 60, blue)
 const { data: broken } = await sharp(mark).jpeg().toUint8Array()
 
@@ -41,6 +43,7 @@ const web = await startPictures({
   '/silent.png': () => {},
   '/packed.png': response => response.writeHead(200, { 'content-encoding': 'br' }).end(mark),
   '/text.png': response => response.end('no picture'),
+  '/drawn.svg': give(Buffer.from(drawn)),
   '/torn.jpg': response => response.end(broken.subarray(0, 200)),
 })
 afterAll(() => Promise.all([web[Symbol.asyncDispose](), inside[Symbol.asyncDispose]()]))
@@ -56,6 +59,7 @@ async function configOf(more: object) {
     relative: preset(path.relative(process.cwd(), path.join(site.folder, 'marks/mark.png'))),
     absent: preset(path.join(site.folder, 'marks/absent.png')),
     web: preset(`${web.url}/mark.png`),
+    drawn: preset(`${web.url}/drawn.svg`),
   }
   const pattern = '^/(?P<presetName>\\w+)/(?P<parent>.+)$'
   const buckets = {
@@ -122,8 +126,24 @@ describeModes(
       expect(fetched(own)).toBe(1)
     })
 
-    it.each(['file', 'relative', 'web'])('of a preset comes from %s', async preset => {
+    it.each(['file', 'relative', 'web', 'drawn'])('of a preset comes from %s', async preset => {
       expect(await pixelsOf(await get(at(`/presets/${preset}/photo.png`)))).toEqual(marked)
+    })
+
+    it('is fetched once, whatever stands behind the # of its URL', async () => {
+      const own = `/mark.png?part=${cluster().mode}`
+      const [one, other] = [await get(at(target(`${web.url}${own}#a`))), await get(at(target(`${web.url}${own}#b`)))]
+      const tags = [one, other].map(({ headers }) => headers.get('etag'))
+      expect([one.status, tags[1]]).toEqual([200, tags[0]])
+      expect(fetched(own)).toBe(1)
+    })
+
+    it('may be a derivative of this service, but not one with a watermark', async () => {
+      const small = at('/photos/photo.png?operation=resize&width=10&height=10')
+      expect((await get(at(target(small)))).status).toBe(200)
+      const answer = await get(at(target(at(target(`${web.url}/mark.png?loop`)))), { 'x-mort-debug': '1' })
+      expect(answer).toMatchObject({ status: 400, text: expect.stringContaining('watermark: status 400') })
+      expect(fetched('/mark.png?loop')).toBe(0)
     })
 
     it('of a preset whose file is not there is refused, and nobody learns where it should be', async () => {
@@ -145,6 +165,7 @@ describeModes(
       ['is packed', `${web.url}/packed.png`],
       ['is no picture', `${web.url}/text.png`],
       ['is half a picture', `${web.url}/torn.jpg`],
+      ['is an SVG', `${web.url}/drawn.svg?of=a-stranger`],
       ['is inside', `http://127.0.0.2:${inside.port}/mark.png`],
       ['is inside, in other figures', `http://0x7f000002:${inside.port}/mark.png`],
       ['is inside, in IPv6', `http://[::ffff:127.0.0.2]:${inside.port}/mark.png`],
