@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findMinio, type S3Server, startMinio, startS3rver } from './servers/s3.ts'
 
 const minio = await findMinio()
-const lacks = minio ? {} : { atomicPut: true, exactRanges: true, listing: true, conditions: true }
+// MinIO as well: now and then it lets two through of several that find nothing there at the same time.
+const lacks = minio ? { conditions: true } : { atomicPut: true, exactRanges: true, listing: true, conditions: true }
 
 // Backblaze has no server to run at home; what is asked of it is its S3 interface, which these servers speak as well.
 describe(minio ? 'minio' : 's3rver', () => {
