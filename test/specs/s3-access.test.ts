@@ -12,7 +12,8 @@ import { get, send } from './client.ts'
 import { keys, minio, refusal, s3Site, sdk } from './s3-site.ts'
 
 const { folder, storages } = await s3Site()
-const names = ['media', 'shut', 'pages']
+const names = ['media', 'shut', 'pages', 'through', 'foreign']
+const others = { accessKeyId: 'other', secretAccessKey: 'another secret' }
 for (const name of names) for (const place of [name, `${name}-derivatives`]) await mkdir(path.join(folder, place))
 const Bucket = 'media'
 
@@ -30,7 +31,14 @@ async function setUp() {
     exposeHeaders: ['etag'],
     maxAge: 60,
   }
-  const buckets = { media: bucket('media'), shut: bucket('shut', { private: 'all' }), pages: bucket('pages', { cors }) }
+  const foreignKeys = [{ accessKey: others.accessKeyId, secretAccessKey: others.secretAccessKey }]
+  const buckets = {
+    media: bucket('media'),
+    shut: bucket('shut', { private: 'all' }),
+    pages: bucket('pages', { cors }),
+    through: bucket('through', { transform: { kind: 'query', parentBucket: 'foreign' } }),
+    foreign: bucket('foreign', { private: 'all', keys: foreignKeys }),
+  }
   return { config: { limits: { uploadBytes: 9_000_000 }, headers: [cached], buckets } }
 }
 
@@ -61,6 +69,28 @@ describeModes('who may write', setUp, cluster => {
       new PutObjectCommand({ Bucket, Key: 'signed.txt' }),
     )
     expect((await send(unknown, { method: 'PUT', body: 'x' })).status).toBe(401)
+  })
+
+  it('gives a signed disposition with its semicolon written out', async () => {
+    const client = sdk(cluster().url)
+    await minio(cluster().url).putObject(Bucket, 'page.html', '<p>')
+    const command = new GetObjectCommand({
+      Bucket,
+      Key: 'page.html',
+      ResponseContentDisposition: 'attachment; filename=x',
+    })
+    const url = await getSignedUrl(client, command, { expiresIn: 60 })
+    const { status, headers } = await get(url.replaceAll('%3B', ';'))
+    expect([status, headers.get('content-disposition')]).toEqual([200, 'attachment; filename=x'])
+  })
+
+  it('opens nothing of another private bucket by the key of one', async () => {
+    const { url } = cluster()
+    const Body = await photo(300, 200)
+    await sdk(url, others).send(new PutObjectCommand({ Bucket: 'foreign', Key: 'a.jpg', Body }))
+    const signed = await minio(url).presignedUrl('GET', 'through', 'a.jpg', 60, { width: '100' })
+    const answer = await get(signed)
+    expect([answer.status, codeIn(answer.text)]).toEqual([403, 'AccessDenied'])
   })
 
   it.each(['SHA256', 'CRC32', 'CRC32C', 'CRC64NVME', 'SHA1'] as const)(

@@ -1,5 +1,5 @@
 import { MortiseError } from '@mortise/errors'
-import type { Location } from '@mortise/plan'
+import type { Location, Resolution } from '@mortise/plan'
 import type { ByteRange, ObjectInfo, StoredObject } from '@mortise/storage'
 import type { Entity } from '../http/entity.ts'
 import { type Fields, legalFields, objectFields, withSafety } from '../http/fields.ts'
@@ -19,6 +19,7 @@ import { readParts } from './part-sizes.ts'
 export async function getObject(call: Signed<ObjectCall>, deps: S3Deps): Promise<Response | null> {
   const { method, headers, query, watch } = call
   const meant = meaningOf(call, deps)
+  checkOwner(call, meant, deps)
   if (meant.kind !== 'object' || meant.imageOnly) return null
   checkKey(meant.object.key)
   const part = readPartNumber(query.get('partNumber'))
@@ -40,6 +41,17 @@ export async function getObject(call: Signed<ObjectCall>, deps: S3Deps): Promise
     RangeRequested: one(headers, 'range') ?? '',
     ActualObjectSize: String(size),
   })
+}
+
+/** A URL may lead to an original of another bucket; when that is private, the key of this one does not open it. */
+function checkOwner({ signer }: Signed<ObjectCall>, meant: Resolution, { buckets, access }: S3Deps): void {
+  if (meant.kind !== 'object' && meant.kind !== 'derivative') return
+  const original = meant.kind === 'object' ? meant.object : meant.plan.original
+  for (const name of [meant.bucket, original.bucket, original.storage.split('/')[0] ?? '']) {
+    const bucket = Object.hasOwn(buckets, name) ? buckets[name]! : null
+    const closed = meant.kind === 'object' ? bucket?.private : bucket?.private === 'all'
+    if (bucket && closed && !access.belongs(signer, bucket)) throw new S3Error('AccessDenied', 'Access Denied')
+  }
 }
 
 type Found = {

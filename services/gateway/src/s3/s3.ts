@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { MortiseError } from '@mortise/errors'
-import { parseAddress, parseTarget, type Query } from '@mortise/plan'
+import { parseAddress, parseQuery, parseTarget, type Query } from '@mortise/plan'
 import type { Headers } from '@mortise/s3-auth'
 import type { BucketCall, ObjectCall, S3Call, Signed } from './call.ts'
 import type { S3Deps } from './deps.ts'
@@ -77,10 +77,18 @@ function readAddress(target: string): { bucketName: string; key: string | null; 
   try {
     const { path, query } = parseTarget(target)
     const { bucket, key } = parseAddress(path)
-    return { bucketName: bucket, key, query }
+    return { bucketName: bucket, key, query: parseQuery(asSigned(query.raw)) }
   } catch (error) {
     throw new S3Error('InvalidURI', error instanceof Error ? error.message : 'path')
   }
+}
+
+/**
+ * What mort drops from a query is signed nevertheless: a semicolon that is written out must not take `attachment;
+ * filename=x` away from who signed it, nor a percent sign without its two digits.
+ */
+function asSigned(query: string): string {
+  return query.replaceAll(';', '%3B').replace(/%(?![0-9A-Fa-f]{2})/g, '%25')
 }
 
 function run(call: S3Call, deps: S3Deps): Response | null | Promise<Response | null> {

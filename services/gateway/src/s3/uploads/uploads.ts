@@ -110,8 +110,11 @@ export function createUploads({ storage, ...options }: UploadsOptions): Uploads 
         if (count > maxMarkers) throw new S3Error('InvalidRequest', 'The upload has had too many parts.')
         for (const key of keys) {
           const part = readPartName(key.slice(prefix.length))
+          if (!part) continue
           // They come in the order of number and time.
-          if (part) found.set(part.number, [...(found.get(part.number) ?? []), part])
+          const same = found.get(part.number)
+          if (same) same.push(part)
+          else found.set(part.number, [part])
         }
       }
       return found
