@@ -12,7 +12,7 @@ import { get, send } from './client.ts'
 import { keys, minio, refusal, s3Site, sdk } from './s3-site.ts'
 
 const { folder, storages } = await s3Site()
-const names = ['media', 'shut', 'pages', 'through', 'foreign']
+const names = ['media', 'shut', 'pages', 'through', 'named', 'foreign']
 const others = { accessKeyId: 'other', secretAccessKey: 'another secret' }
 for (const name of names) for (const place of [name, `${name}-derivatives`]) await mkdir(path.join(folder, place))
 const Bucket = 'media'
@@ -31,12 +31,15 @@ async function setUp() {
     exposeHeaders: ['etag'],
     maxAge: 60,
   }
+  const presets = { small: { filters: { thumbnail: { width: 100 } } } }
+  const named = { kind: 'presets', path: '^/(?P<presetName>small)/(?P<parent>.+)$', presets }
   const foreignKeys = [{ accessKey: others.accessKeyId, secretAccessKey: others.secretAccessKey }]
   const buckets = {
     media: bucket('media'),
     shut: bucket('shut', { private: 'all' }),
     pages: bucket('pages', { cors }),
     through: bucket('through', { transform: { kind: 'query', parentBucket: 'foreign' } }),
+    named: bucket('named', { transform: named }),
     foreign: bucket('foreign', { private: 'all', keys: foreignKeys }),
   }
   return { config: { limits: { uploadBytes: 9_000_000 }, headers: [cached], buckets } }
@@ -88,9 +91,16 @@ describeModes('who may write', setUp, cluster => {
     const { url } = cluster()
     const Body = await photo(300, 200)
     await sdk(url, others).send(new PutObjectCommand({ Bucket: 'foreign', Key: 'a.jpg', Body }))
-    const signed = await minio(url).presignedUrl('GET', 'through', 'a.jpg', 60, { width: '100' })
-    const answer = await get(signed)
-    expect([answer.status, codeIn(answer.text)]).toEqual([403, 'AccessDenied'])
+    const through = await minio(url).presignedUrl('GET', 'through', 'a.jpg', 60, { width: '100' })
+    // Where the URL itself says which bucket the original is in.
+    const named = await minio(url).presignedUrl('GET', 'named', 'small/foreign/a.jpg', 60)
+    for (const signed of [through, named]) {
+      const answer = await get(signed)
+      expect([answer.status, codeIn(answer.text)]).toEqual([403, 'AccessDenied'])
+    }
+    for (const target of ['/through/a.jpg?width=100', '/named/small/foreign/a.jpg']) {
+      expect((await get(url + target)).status).toBe(403)
+    }
   })
 
   it.each(['SHA256', 'CRC32', 'CRC32C', 'CRC64NVME', 'SHA1'] as const)(
