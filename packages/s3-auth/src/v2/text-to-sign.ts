@@ -1,3 +1,4 @@
+import { S3Refusal } from '../refusal.ts'
 import { amzHeaderNames, foldedHeader, type Headers, type S3Request } from '../request.ts'
 import { canonicalPath, decoded, type Target } from '../target.ts'
 
@@ -25,8 +26,21 @@ function amzHeaders(headers: Headers): string {
     .join('')
 }
 
+/**
+ * Values are signed as they are meant, not as they are written. So `a=1%26b=2` is signed as `a=1&b=2` is, and whoever got
+ * a signature for the one could ask for the other: what reads as two is refused, and so is what is said twice.
+ */
 function signedQuery({ parameters }: Target): string {
   const signed = parameters.filter(({ name }) => subResources.has(name)).sort((a, b) => (a.name < b.name ? -1 : 1))
+  if (signed.some(({ name }, index) => name === signed[index + 1]?.name)) throw ambiguous()
+  for (const { value } of signed) {
+    const [, ...others] = decoded(value).split('&')
+    if (others.some(other => subResources.has(other.split('=', 1)[0]!))) throw ambiguous()
+  }
   const text = signed.map(({ name, value }) => (value === '' ? name : `${name}=${decoded(value)}`)).join('&')
   return text && `?${text}`
+}
+
+function ambiguous(): S3Refusal {
+  return new S3Refusal('InvalidRequest', 'A signature of version 2 cannot tell this query from another one.')
 }

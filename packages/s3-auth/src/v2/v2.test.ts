@@ -86,6 +86,29 @@ describe('a signature of version 2 in the header', () => {
     expect(() => check(more)).toThrow(refusal('SignatureDoesNotMatch'))
   })
 
+  it.each([
+    [
+      'a value that reads as another parameter',
+      '/b/k?response-content-disposition=x%26response-content-type=text%2Fhtml',
+      '/b/k?response-content-disposition=x&response-content-type=text/html',
+    ],
+    ['a value that ends with the name of one', '/b/k?partNumber=1%26uploadId', '/b/k?partNumber=1&uploadId'],
+    [
+      'two values of one parameter',
+      '/b/k?response-content-type=a&response-content-type=b',
+      '/b/k?response-content-type=a&response-content-type=b',
+    ],
+  ])('does not prove %s', (_name, target, resource) => {
+    const request = inHeader(target, ['', '', date, resource])
+    expect(() => check(request)).toThrow(refusal('InvalidRequest'))
+  })
+
+  it('signs a value with an ampersand that can only be one', () => {
+    const target = '/b/k?response-content-disposition=attachment%3B%20filename%3D%22a%26b.txt%22'
+    const resource = '/b/k?response-content-disposition=attachment; filename="a&b.txt"'
+    expect(check(inHeader(target, ['', '', date, resource]))).not.toBeNull()
+  })
+
   it('is good for 15 minutes before and after', () => {
     const request = inHeader('/b', ['', '', date, '/b'])
     for (const seconds of [-900, 900]) expect(check({ ...request, now: later(seconds) })).not.toBeNull()
