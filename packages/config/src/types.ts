@@ -26,7 +26,21 @@ export type BucketConfig = {
   /** Who reads what without a signature: `originals` are refused, or `all` of it; `null`: nothing is. */
   private: 'originals' | 'all' | null
   cors: CorsConfig
+  pregenerate: PregenerateConfig | null
 }
+
+/** Which derivatives an original gets when it is written, before anybody asks. */
+export type PregenerateConfig = {
+  /** At least one; names in `transform.presets`. */
+  presets: readonly string[]
+  /** Besides what a client without `Accept` gets, what those get who accept these. */
+  formats: readonly NegotiatedFormat[]
+}
+
+export const negotiatedFormats = ['avif', 'webp'] as const
+
+/** What plugins offer to clients that accept it. */
+export type NegotiatedFormat = (typeof negotiatedFormats)[number]
 
 /** What browsers are told about requests from pages of other origins. `null` stands for what mort says. */
 export type CorsConfig = {
@@ -58,6 +72,8 @@ export type TransformConfig = {
   kind: TransformKind
   /** Compiled, unanchored. Never `null` for a kind that reads presets. */
   path: RE2JS | null
+  /** Of the kinds whose URLs name presets: how. `null`: `path` does not tell. */
+  presetKeys: PresetKeys | null
   /** A name in this bucket's `storages`. */
   parentStorage: string
   /** A name in `buckets`. */
@@ -76,6 +92,18 @@ export type TransformConfig = {
   /** Of the kind `script`: its absolute path, and its text as it was at start. */
   script: { path: string; source: string } | null
 }
+
+/**
+ * `path` read backwards: forms of a key that names a preset, of which the first that `path` reads as it was meant holds.
+ * Texts are as they are in the key.
+ */
+export type PresetKeys = {
+  forms: readonly (readonly KeyPart[])[]
+  /** What the group `presetName` takes, anchored. */
+  presetName: RE2JS
+}
+
+export type KeyPart = { text: string } | { group: 'presetName' | 'parent' }
 
 export const compatWords = ['watermark-position', 'merge-sets', 'integer-ratio', 'still-gif'] as const
 
@@ -249,6 +277,8 @@ export type RedisAddress = {
 export type QueueConfig = {
   /** Distinct derivatives for which one process waits; beyond it `overloaded`. */
   maxWaiting: number
+  /** Originals whose derivatives wait to be made ahead of time, over all processes; beyond it `overloaded`. */
+  maxBackground: number
   /** Tries of one job, the first included. */
   attempts: number
   /** Bytes up to which a result travels back through the queue. */
@@ -299,6 +329,12 @@ export type LimitsConfig = {
   uploadBytes: number
   /** Days after which an upload in parts that nobody completed is given up. */
   uploadDays: number
+  /** Uploads at one time, of each API. */
+  uploadsAtOnce: number
+  /** Bytes per second that an upload has to bring on average. */
+  uploadRate: number
+  /** Seconds that an upload may be behind that. */
+  uploadGrace: number
 }
 
 export type SecurityConfig = {

@@ -23,6 +23,16 @@ export const limits = section<{ [K in keyof LimitsConfig]: ReturnType<typeof int
       min: 1,
       max: 3650,
     }),
+    uploadsAtOnce: int(
+      'Uploads at one time, of the S3 API and of Cloudinary’s each; presigned URLs and forms have half of them, one of these a quarter.',
+      { default: 256, min: 1, max: 10_000 },
+    ),
+    uploadRate: int('Bytes per second that an upload has to bring on average.', { default: 4096, min: 1 }),
+    uploadGrace: int('Seconds that an upload may be behind `uploadRate`; then it is ended.', {
+      default: 30,
+      min: 1,
+      max: 3600,
+    }),
   },
   'Limits of what one request may cost.',
 )
