@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseAddress, parseQuery, parseTarget } from './address.ts'
+import { parseAddress, parseQuery, parseTarget, publicKey } from './address.ts'
+import { planOf, resolve } from './harness.ts'
 
 describe('a request target', () => {
   it.each([
@@ -70,6 +71,37 @@ describe('an address', () => {
     ['//x', '', '/x'],
   ])('%s', (path, bucket, key) => {
     expect(parseAddress(path)).toEqual({ bucket, key })
+  })
+})
+
+describe('repeated slashes', () => {
+  it.each([
+    ['/a/b.jpg', '/a/b.jpg'],
+    ['//a///b.jpg', '/a/b.jpg'],
+    ['//', '/'],
+    ['/a//', '/a/'],
+    ['/a/-b', '/a/-b'],
+  ])('make the key %s be %s to everybody', (key, expected) => {
+    expect(publicKey(key)).toBe(expected)
+  })
+
+  it.each([
+    ['/plain//a///b.jpg', '/plain/a/b.jpg'],
+    ['/plain/a//', '/plain/a/'],
+    ['/query//a//b.jpg', '/query/a/b.jpg'],
+    ['/query//a//b.jpg?width=5', '/query/a/b.jpg?width=5'],
+    ['/presets/small//a//b.jpg', '/presets/small/a/b.jpg'],
+    ['/cloud/c_fill,w_5//a//b.jpg', '/cloud/c_fill,w_5/a/b.jpg'],
+    ['/hashed//a//b.jpg?width=5', '/hashed/a/b.jpg?width=5'],
+    ['/hashedToo/small//a//b.jpg', '/hashedToo/small/a/b.jpg'],
+  ])('make %s mean what %s does', (target, single) => {
+    expect(resolve(target)).toEqual(resolve(single))
+  })
+
+  it('make no other key: a dash is none of them', () => {
+    const [one, other] = ['/query/a//b.jpg?width=5', '/query/a/-b.jpg?width=5'].map(target => planOf(target))
+    expect(one?.derivative.key).not.toBe(other?.derivative.key)
+    expect(one?.id).not.toBe(other?.id)
   })
 })
 

@@ -43,6 +43,14 @@ export function parseAddress(path: string): Address {
   return { bucket: path.slice(1, second), key: path.slice(second) }
 }
 
+/**
+ * The key that a URL for everybody means: repeated slashes count as one, as in mort. A signed request of the S3 API means
+ * its key as it is.
+ */
+export function publicKey(key: string): string {
+  return key.replace(/\/{2,}/g, '/')
+}
+
 /** Refuses what must never reach a storage, wherever the text came from. Returns the path. */
 export function checkPath(path: string): string {
   if (hasForbiddenCharacter(path)) throw new MortiseError('invalid_request', 'path: control character or backslash')

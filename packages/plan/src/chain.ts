@@ -1,5 +1,5 @@
 import { MortiseError } from '@mortise/errors'
-import { noQuery, parseAddress, type Query } from './address.ts'
+import { noQuery, parseAddress, publicKey, type Query } from './address.ts'
 import type { CompiledBucket } from './bucket.ts'
 import type { Warn } from './grammars/grammar.ts'
 import type { ResultKey } from './result-key.ts'
@@ -39,7 +39,8 @@ const maxSets = 32
 export function asItIs(bucket: CompiledBucket, key: string): Chain {
   const { name, checkParent, resultKey } = bucket
   const links = [{ bucket: name, key, sets: [], preset: null }]
-  return { bucket, links, sets: [], original: { storage: `${name}/basic`, bucket: name, key }, checkParent, resultKey }
+  const original = { storage: `${name}/basic`, bucket: name, key: publicKey(key) }
+  return { bucket, links, sets: [], original, checkParent, resultKey }
 }
 
 /**
@@ -60,7 +61,7 @@ export function followParents(
     const parsed = bucket.parse({ key, query, warn })
     links.push({ bucket: bucket.name, key, sets: parsed?.sets ?? [], preset: parsed?.preset ?? null })
     if (!parsed) {
-      const original = { storage, bucket: bucket.name, key }
+      const original = { storage, bucket: bucket.name, key: publicKey(key) }
       return { bucket: request.bucket, links, sets, original, checkParent, resultKey }
     }
     sets.unshift(...parsed.sets.filter(set => !isEmpty(set)))

@@ -13,11 +13,10 @@ export function createOverlap({ buckets }: Config): (original: Location, derivat
     return settings ? placeOf(settings, bucket) : null
   }
   return (original, derivative) => {
-    const [key, originalKey] = [collapse(derivative.key), collapse(original.key)]
-    if (!`${key}/`.startsWith(`${originalKey}/`)) return false
+    if (!`${derivative.key}/`.startsWith(`${original.key}/`)) return false
     const originals = place(original)
     if (originals === null || originals !== place(derivative)) return false
-    return key === originalKey || isFolder(originals)
+    return derivative.key === original.key || isFolder(originals)
   }
 }
 
@@ -46,9 +45,5 @@ export function placeOf(storage: StorageConfig, bucket: string): string | null {
 }
 
 const isFolder = (place: string) => path.isAbsolute(place)
-
-// Storages count repeated slashes as one.
-
-const collapse = (key: string) => key.replace(/\/{2,}/g, '/')
 
 const segments = (text: string) => text.split('/').filter(segment => segment !== '')

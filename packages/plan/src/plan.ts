@@ -1,7 +1,7 @@
 import type { Config } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
 import type { Format } from '@mortise/operations'
-import { parseAddress, parseTarget } from './address.ts'
+import { parseAddress, parseTarget, publicKey } from './address.ts'
 import { compileBucket } from './bucket.ts'
 import { asItIs, type Chain, followParents } from './chain.ts'
 import { type Explanation, explain, type Resolved } from './explain.ts'
@@ -16,7 +16,7 @@ import type { ScriptEngine } from './script/engine.ts'
 import { type Location, maxKeyLength, type Plan, planSchema } from './types.ts'
 
 export type { Format } from '@mortise/operations'
-export { type Address, parseAddress, parseQuery, parseTarget, type Query } from './address.ts'
+export { type Address, parseAddress, parseQuery, parseTarget, publicKey, type Query } from './address.ts'
 export { nameResultKey } from './bucket.ts'
 export type { Derived } from './derived.ts'
 export { describePresets, type PresetDescription } from './describe-presets.ts'
@@ -122,7 +122,7 @@ function composePlan(chain: Chain, negotiated: Format | null, overlaps: Overlaps
   const suffix = negotiated ?? ''
   const place = { storage: `${bucket.name}/transform`, bucket: bucket.name }
   const facts = { links, digest: () => digest(content), suffix, maxNameBytes: bucket.maxNameBytes }
-  let key = resultKey(chain.resultKey, facts)
+  let key = publicKey(resultKey(chain.resultKey, facts))
   if (overlaps(original, { ...place, key })) key = keyApart(facts)
   if (Math.max(original.key.length, key.length) > maxKeyLength) {
     throw new MortiseError('invalid_request', `path: more than ${maxKeyLength} characters`)

@@ -5,7 +5,7 @@ import { azureInfo, azureObject, toProperties } from './azure-object.ts'
 import { type AzureCall, createAzureWire, statusOf } from './azure-wire.ts'
 import { readBody, withBody } from './body.ts'
 import { checkCondition, isConditional, preconditionFailed } from './condition.ts'
-import { configuredHeaders, fromHeaders, guessContentType, toHeaders } from './headers.ts'
+import { configuredHeaders, fromHeaders, guessContentType, toHeaders, withHiddenExpires } from './headers.ts'
 import { createPlaces, placeOfBucket } from './keys.ts'
 import { checkRange, printRange, resolveRange } from './range.ts'
 import { listRemote, type RemoteAnswer, type RemoteQuestion } from './remote-listing.ts'
@@ -89,7 +89,10 @@ export function createAzureStorage(options: AzureStorageOptions): Storage {
     const { blob, key } = blobOf(ref)
     if (object.size > maxPutBytes) throw new MortiseError('too_large', `${object.size} bytes in one put to Azure`)
     const contentType = object.contentType ?? guessContentType(key)
-    const headers = { ...toHeaders({ ...object, ...(contentType ? { contentType } : {}) }), ...configured }
+    const headers = withHiddenExpires({
+      ...toHeaders({ ...object, ...(contentType ? { contentType } : {}) }),
+      ...configured,
+    })
     const conditional = isConditional(object)
     if (conditional) checkCondition(object, await head(ref, signal))
     // A try that was done although its answer was lost would make the next one fail.

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { MortiseError } from '@mortise/errors'
+import { countPassed } from './passed.ts'
 import type { NewObject } from './storage.ts'
 
 /** Bytes that move at once: large enough to keep a disk busy, small enough to share memory between many bodies. */
@@ -18,15 +19,22 @@ export async function* readBody({ body, size }: NewObject, signal: AbortSignal):
   const stop = () => body instanceof Readable && body.destroy(asError(signal.reason))
   signal.addEventListener('abort', stop, { once: true })
   let left = size
+  let last: Uint8Array | undefined
   try {
     for await (const chunk of body instanceof Readable ? body : slices(body)) {
       signal.throwIfAborted()
       const bytes: Uint8Array = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
       left -= bytes.length
+      countPassed(bytes.length)
       if (left < 0) throw new MortiseError('invalid_request', `the body has more than the announced ${size} bytes`)
-      if (bytes.length > 0) yield bytes
+      if (bytes.length === 0) continue
+      // A backend that has got all bytes is done, so the last of them wait until nothing more can go wrong.
+      if (left === 0) last = bytes
+      else yield bytes
     }
     if (left > 0) throw new MortiseError('invalid_request', `the body ended ${left} bytes before the announced ${size}`)
+    signal.throwIfAborted()
+    if (last) yield last
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof MortiseError) throw error

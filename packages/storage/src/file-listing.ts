@@ -1,5 +1,5 @@
 import { describeFolder, type Home, hasFolder, readFolder } from './file-folder.ts'
-import { isBeginning } from './keys.ts'
+import { isPathBeginning } from './keys.ts'
 import { toListing } from './listing.ts'
 import { mapSome } from './map-some.ts'
 import { type Listing, type ListOptions, type ObjectInfo, reservedPrefix } from './storage.ts'
@@ -12,7 +12,7 @@ export async function listFiles(home: Home, options: ListOptions, describe: Desc
   const { prefix, limit, signal } = options
   const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
   const hidden = home.hideDotFiles && folder.includes('/.') && !folder.startsWith(reservedPrefix)
-  if (hidden || !isBeginning(prefix) || !(await hasFolder(home, folder))) return nothing
+  if (hidden || !isPathBeginning(prefix) || !(await hasFolder(home, folder))) return nothing
   const told = await walkFolders(options, name => readFolder(home, name))
   const keys = told.slice(0, limit).flatMap(({ text, common }) => (common ? [] : [text]))
   const infos = await mapSome(keys, atOnce, key => {

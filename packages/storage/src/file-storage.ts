@@ -58,7 +58,7 @@ export function createFileStorage(options: FileStorageOptions, format: FileForma
     const at = place(ref)
     // Keys of Mortise's own are found all the same.
     const hidden = hideDotFiles && isDotFile(at) && !ref.key.startsWith(reservedPrefix)
-    return { ...at, path: localPath(root, at), hidden }
+    return { ...at, path: localPath(format.kind, root, at), hidden }
   }
 
   const homeOf = (bucket: string): Home => {
@@ -71,14 +71,14 @@ export function createFileStorage(options: FileStorageOptions, format: FileForma
     const { key, folder, path, hidden } = locate(ref)
     if (hidden) return null
     if (!folder) return orAbort(signal, () => openObject(format, path, key, range, signal))
-    const info = await orAbort(signal, () => describeFolder(homeOf(ref.bucket), folderOf(ref)))
+    const info = await orAbort(signal, () => describeFolder(homeOf(ref.bucket), ref.key))
     return info && storedBytes(new Uint8Array(), { info, ...(range ? { range } : {}), signal })
   }
 
   async function describe(ref: ObjectRef, signal: AbortSignal): Promise<ObjectInfo | null> {
     const { key, folder, path, hidden } = locate(ref)
     if (hidden) return null
-    return folder ? describeFolder(homeOf(ref.bucket), folderOf(ref)) : describeObject(format, path, key, signal)
+    return folder ? describeFolder(homeOf(ref.bucket), ref.key) : describeObject(format, path, key, signal)
   }
 
   async function put(ref: ObjectRef, object: NewObject, signal: AbortSignal): Promise<ObjectInfo> {
@@ -88,7 +88,7 @@ export function createFileStorage(options: FileStorageOptions, format: FileForma
     const write = async (): Promise<ObjectInfo> => {
       // Said before the body is taken; what counts is what is there when it has been.
       if (isConditional(object)) await check()
-      if (folder) return putFolder(homeOf(ref.bucket), folderOf(ref), object, signal)
+      if (folder) return putFolder(homeOf(ref.bucket), ref.key, object, signal)
       const { headers, ...start } = format.writeHead(object)
       const durable = format.keepsHeaders ? (object.sync ?? sync) : sync
       const placing = placeFor(object, path, work => inTurn(path, async () => [await check(), await work()]))
@@ -125,8 +125,6 @@ export function createFileStorage(options: FileStorageOptions, format: FileForma
 }
 
 const isDotFile = ({ key }: Place) => key.startsWith('.') || key.includes('/.')
-
-const folderOf = ({ key }: ObjectRef) => key.replace(/\/{2,}/g, '/')
 
 /** How the new file gets its name, where the put says under which condition. */
 function placeFor(

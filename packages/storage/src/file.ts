@@ -4,6 +4,7 @@ import { MortiseError } from '@mortise/errors'
 import { asError, bytesToFill, chunkBytes } from './body.ts'
 import { fileError } from './file-error.ts'
 import type { OpenFile } from './open-file.ts'
+import { countPassed } from './passed.ts'
 import { resolveRange } from './range.ts'
 import type { ByteRange, ObjectInfo, StoredObject } from './storage.ts'
 
@@ -75,6 +76,7 @@ function streamFile(
   const next = async () => {
     if (at === end) return null
     const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, end - at))
+    countPassed(chunk.length)
     await file.read(chunk, at, signal)
     at += chunk.length
     // Before the last bytes leave: a reader that got them all has no way to learn that they do not belong together.

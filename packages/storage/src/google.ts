@@ -5,7 +5,14 @@ import { createGoogleAccount } from './google-auth.ts'
 import { maxListingBytes, printListing, readListing } from './google-listing.ts'
 import { googleInfo, googleObject, readResource, toResource } from './google-object.ts'
 import { createGoogleWire, type GoogleAnswer, type GoogleRequest, leave, readText, refusal } from './google-wire.ts'
-import { configuredHeaders, fromHeaders, guessContentType, type StoredHeaders, toHeaders } from './headers.ts'
+import {
+  configuredHeaders,
+  fromHeaders,
+  guessContentType,
+  type StoredHeaders,
+  toHeaders,
+  withHiddenExpires,
+} from './headers.ts'
 import { createPlaces, placeOfBucket } from './keys.ts'
 import { checkRange, printRange } from './range.ts'
 import { listRemote, type RemoteAnswer, type RemoteQuestion } from './remote-listing.ts'
@@ -118,7 +125,10 @@ export function createGoogleStorage(options: GoogleStorageOptions): Storage {
     const conditional = isConditional(object)
     if (conditional) checkCondition(object, await head(ref, signal))
     const contentType = object.contentType ?? guessContentType(key)
-    const headers = { ...toHeaders({ ...object, ...(contentType ? { contentType } : {}) }), ...configured }
+    const headers = withHiddenExpires({
+      ...toHeaders({ ...object, ...(contentType ? { contentType } : {}) }),
+      ...configured,
+    })
     const parts = related(toResource(key, headers), contentType)
     const acl = configured['x-goog-acl']
     const request: GoogleRequest = {

@@ -32,6 +32,8 @@ export function fromHeaders(headers: Record<string, unknown>, key: string): Desc
     const value = headers[name]
     if (typeof value === 'string') described[field] = value
   }
+  const hidden = headers[hiddenExpires]
+  if (typeof hidden === 'string') described.expires ??= hidden
   described.contentType ??= guessContentType(key)
   const own: [string, string][] = []
   for (const name of Object.keys(headers)) {
@@ -42,6 +44,11 @@ export function fromHeaders(headers: Record<string, unknown>, key: string): Desc
   // Not by assignment: a name may be `__proto__`.
   described.metadata = Object.fromEntries(own)
   return described
+}
+
+/** For kinds that have no such field: `Expires` among the user metadata, where `fromHeaders` finds it. */
+export function withHiddenExpires({ expires, ...headers }: StoredHeaders): StoredHeaders {
+  return expires === undefined ? headers : { ...headers, [hiddenExpires]: expires }
 }
 
 /** By the extension of the key; `undefined` when it says nothing. */
@@ -60,11 +67,14 @@ const fields = {
   contentEncoding: 'content-encoding',
   contentLanguage: 'content-language',
   contentDisposition: 'content-disposition',
+  expires: 'expires',
 } as const
 
 const fieldEntries = Object.entries(fields) as [keyof typeof fields, string][]
 
-const metadataPrefix = 'x-amz-meta-'
+export const metadataPrefix = 'x-amz-meta-'
+
+const hiddenExpires = `${metadataPrefix}mortise-expires`
 
 const maxHeaderBytes = 16 * 1024
 

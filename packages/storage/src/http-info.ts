@@ -32,7 +32,8 @@ export function describeAnswer(
 ): ObjectInfo {
   const extra = Object.entries(headers).filter(([name, value]) => typeof value === 'string' && isExtra(name))
   return {
-    ...fromHeaders(headers, key),
+    // When a copy of it is no longer fresh is for who asks the origin.
+    ...fromHeaders({ ...headers, expires: undefined }, key),
     ...known,
     // Who does not know when it was made must not let a client believe that it has not changed since.
     lastModified: readDate(headers['last-modified']) ?? new Date(),

@@ -1,33 +1,32 @@
 import { join, sep } from 'node:path'
 import { MortiseError } from '@mortise/errors'
-import type { ObjectRef } from './storage.ts'
+import { type ObjectRef, RefusedKey } from './storage.ts'
 
-/** Where an object lives in the backend: the container, and the key in it with the prefix and without a leading slash. */
+/** Where an object lives in the backend: the container, and the key in it with the prefix and without its first slash. */
 export type Place = {
   container: string
   key: string
-  /** The key ends with a slash: it names a folder, which no local kind can hold bytes in. */
+  /** The key ends with a slash: it names a folder, which no kind of files can hold bytes in. */
   folder: boolean
 }
 
 /**
- * Returns the one function of a storage that turns a reference into a place. What it refuses (`invalid_request`) is
+ * Returns the one function of a storage that turns a reference into a place. What it refuses ({@link RefusedKey}) is
  * refused by every kind: a key without a leading slash, empty, of more than 1,024 bytes of UTF-8 (with the prefix), or
- * with a NUL, a backslash, a lone surrogate or a `.` or `..` segment. Repeated slashes count as one, as in mort.
- * Throws `invalid_config` for a prefix or bucket that breaks the same rules.
+ * with a NUL, a backslash, a lone surrogate or a `.` or `..` segment. Every other key is a place of its own: nothing is
+ * cleaned. Throws `invalid_config` for a prefix or bucket that breaks the same rules.
  */
 export function createPlaces({ bucket, pathPrefix = '' }: { bucket?: string; pathPrefix?: string }) {
-  const prefix = orInvalidConfig(() => checked(pathPrefix))
+  const prefix = orInvalidConfig(() => cleaned(checked(pathPrefix)))
   const fixed = bucket ? orInvalidConfig(() => checkContainer(bucket)) : undefined
 
   return ({ bucket: ownBucket, key }: ObjectRef): Place => {
-    if (!key.startsWith('/')) throw invalid(key, 'does not begin with a slash')
-    const own = checked(key)
-    if (own === '') throw invalid(key, 'is empty')
-    const folder = key.endsWith('/')
-    const full = (prefix === '' ? own : `${prefix}/${own}`) + (folder ? '/' : '')
-    if (!fits(full)) throw invalid(key, `has more than ${maxKeyBytes} bytes`)
-    return { container: fixed ?? checkContainer(ownBucket), key: full, folder }
+    if (!key.startsWith('/')) throw new RefusedKey(key, 'does not begin with a slash')
+    const own = checked(key).slice(1)
+    if (own === '') throw new RefusedKey(key, 'is empty')
+    const full = prefix === '' ? own : `${prefix}/${own}`
+    if (!fits(full)) throw new RefusedKey(key, `has more than ${maxKeyBytes} bytes, with what stands before it`)
+    return { container: fixed ?? checkContainer(ownBucket), key: full, folder: key.endsWith('/') }
   }
 }
 
@@ -37,10 +36,10 @@ export function placeOfBucket(place: (ref: ObjectRef) => Place, bucket: string):
   return { container, prefix: key.slice(0, -1) }
 }
 
-/** Whether a text is a key as listings tell it: one that would be refused or names another object is not. */
+/** Whether a text is a key as listings tell it: one that would be refused is not. */
 export function isKey(text: string): boolean {
   try {
-    return text.startsWith('/') && !text.includes('//') && checked(text) !== '' && fits(text.slice(1))
+    return text.startsWith('/') && checked(text) !== '/' && fits(text.slice(1))
   } catch {
     return false
   }
@@ -52,18 +51,27 @@ export function isBeginning(text: string): boolean {
   return (folder === '/' || isKey(folder)) && text.isWellFormed() && !/[\0\\]/.test(text) && fits(text.slice(1))
 }
 
+/** Whether a key of a file can begin with a text: the names of folders cannot be empty. */
+export function isPathBeginning(text: string): boolean {
+  return isBeginning(text) && !text.includes('//')
+}
+
 /**
- * The path of an object below `root`. The segments were checked, so no text climbs out; a symbolic link below the root
- * can only have been put there by the operator (no request makes one) and is followed.
+ * The path of an object below `root`, for a kind of storage that keeps files. The segments were checked, so no text climbs
+ * out; a symbolic link below the root can only have been put there by the operator (no request makes one) and is followed.
  */
-export function localPath(root: string, { container, key }: Place): string {
+export function localPath(kind: string, root: string, { container, key }: Place): string {
+  // To a file system two slashes are one: two keys would be one file.
+  if (key.startsWith('/') || key.includes('//')) {
+    throw new RefusedKey(key, `repeats a slash, which a storage of kind ${kind} cannot keep`)
+  }
   // Most keys are shorter than a name may be, and so are all of their segments.
   if (Buffer.byteLength(key) > maxNameBytes && key.split('/').some(isLong)) {
-    throw invalid(key, `has a segment of more than ${maxNameBytes} bytes`)
+    throw new RefusedKey(key, `has more than ${maxNameBytes} bytes between two slashes, too many for the kind ${kind}`)
   }
   const folder = join(root, container) + sep
   const path = join(folder, key)
-  if (!path.startsWith(folder)) throw invalid(key, 'lies outside its container')
+  if (!path.startsWith(folder)) throw new RefusedKey(key, 'lies outside its container')
   return path
 }
 
@@ -76,18 +84,24 @@ export const fits = (key: string) => key.length * 3 <= maxKeyBytes || Buffer.byt
 /** NAME_MAX of every usual file system. */
 const maxNameBytes = 255
 
-/** The segments of a text with single slashes between them and none at the ends. */
 function checked(text: string): string {
-  if (!text.isWellFormed()) throw invalid(text, 'is not well-formed text')
-  if (text.includes('\0') || text.includes('\\')) throw invalid(text, 'contains a NUL or a backslash')
-  if (dotSegment.test(text)) throw invalid(text, 'contains a "." or ".." segment')
-  const single = text.replace(/\/{2,}/g, '/')
-  return single.slice(single.startsWith('/') ? 1 : 0, single.length > 1 && single.endsWith('/') ? -1 : undefined)
+  if (!text.isWellFormed()) throw new RefusedKey(text, 'is not well-formed text')
+  if (text.includes('\0') || text.includes('\\')) throw new RefusedKey(text, 'contains a NUL or a backslash')
+  if (dotSegment.test(text)) throw new RefusedKey(text, 'contains a "." or ".." segment')
+  return text
+}
+
+/** With single slashes between its segments and none at the ends. */
+function cleaned(text: string): string {
+  return text
+    .split('/')
+    .filter(segment => segment !== '')
+    .join('/')
 }
 
 function checkContainer(name: string): string {
-  if (name === '' || name.includes('/') || checked(name) !== name) throw invalid(name, 'is no bucket name')
-  if (isLong(name)) throw invalid(name, `has more than ${maxNameBytes} bytes`)
+  if (name === '' || name.includes('/')) throw badBucket(name, 'is no bucket name')
+  if (isLong(checked(name))) throw badBucket(name, `has more than ${maxNameBytes} bytes`)
   return name
 }
 
@@ -95,9 +109,8 @@ const dotSegment = /(?:^|\/)\.\.?(?:\/|$)/
 
 const isLong = (segment: string) => Buffer.byteLength(segment) > maxNameBytes
 
-/** The text is cut: it comes from outside and goes to a log. */
-function invalid(text: string, why: string): MortiseError {
-  return new MortiseError('invalid_request', `key ${JSON.stringify(text.slice(0, 200))} ${why}`)
+function badBucket(name: string, why: string): MortiseError {
+  return new MortiseError('invalid_request', `bucket ${JSON.stringify(name.slice(0, 200))} ${why}`)
 }
 
 function orInvalidConfig<T>(read: () => T): T {

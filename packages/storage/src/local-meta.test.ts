@@ -14,22 +14,32 @@ import type { StoredObject } from './storage.ts'
 const never = new AbortController().signal
 const cat = { bucket: 'photos', key: '/trip/cat.jpg' }
 
-testStorage('local-meta', async () => {
-  const rootPath = await makeRoot()
-  return {
-    storage: createLocalMetaStorage({ rootPath, sync: false }),
-    leftovers: async () => (await readdir(rootPath, { recursive: true })).filter(name => name.includes('\\')),
-    async [Symbol.asyncDispose]() {},
-  }
-})
+const onFiles = { repeatedSlashes: true, longSegments: true } as const
 
-testStorage('local-meta with a prefix', async () => {
-  const rootPath = await makeRoot()
-  return {
-    storage: createLocalMetaStorage({ rootPath, pathPrefix: '/made/' }),
-    async [Symbol.asyncDispose]() {},
-  }
-})
+testStorage(
+  'local-meta',
+  async () => {
+    const rootPath = await makeRoot()
+    return {
+      storage: createLocalMetaStorage({ rootPath, sync: false }),
+      leftovers: async () => (await readdir(rootPath, { recursive: true })).filter(name => name.includes('\\')),
+      async [Symbol.asyncDispose]() {},
+    }
+  },
+  onFiles,
+)
+
+testStorage(
+  'local-meta with a prefix',
+  async () => {
+    const rootPath = await makeRoot()
+    return {
+      storage: createLocalMetaStorage({ rootPath, pathPrefix: '/made/' }),
+      async [Symbol.asyncDispose]() {},
+    }
+  },
+  onFiles,
+)
 
 describe('the file of a local-meta object', () => {
   it('is magic bytes, a length, a MessagePack map and the body', async () => {

@@ -19,7 +19,7 @@ testStorage(
       async [Symbol.asyncDispose]() {},
     }
   },
-  { metadata: true, md5: true },
+  { metadata: true, md5: true, repeatedSlashes: true, longSegments: true },
 )
 
 it('stores nothing but the bytes, and drops what it cannot store', async () => {

@@ -44,6 +44,8 @@ export function createMemoryStorage({ maxBytes }: { maxBytes: number }): Storage
       version += 1
       const md5 = object.md5 && createMd5().update(bytes).digest('hex')
       const etag = given ?? md5 ?? `${instance}-${version}`
+      const { name: late, value } = object.lateMetadata ?? {}
+      if (late !== undefined && value) described.metadata = { ...described.metadata, [late]: value() }
       const info = { ...described, size: object.size, etag, lastModified: new Date() }
       remove(name)
       objects.set(name, { bytes, info, weight })

@@ -1,23 +1,33 @@
 import { randomBytes } from 'node:crypto'
 import { Decoder, Encoder } from '@msgpack/msgpack'
 import { givenEtag } from './etag.ts'
-import type { StoredHeaders } from './headers.ts'
+import { metadataPrefix, type StoredHeaders } from './headers.ts'
 import type { OpenFile } from './open-file.ts'
 import type { NewObject } from './storage.ts'
 
 /** The head of a file: three magic bytes, the length of the map in four bytes (little endian), a MessagePack map. */
-export function printMetaHead(headers: StoredHeaders, object: Pick<NewObject, 'etag' | 'md5'>): NewHead {
+export function printMetaHead(
+  headers: StoredHeaders,
+  object: Pick<NewObject, 'etag' | 'md5' | 'lateMetadata'>,
+): NewHead {
   const etag = givenEtag(object)
-  if (etag !== undefined) return { head: print({ ...headers, [etagName]: etag }) }
-  if (!object.md5) return { head: print(headers) }
-  // It is known when the bytes have been written; until then there is something as long that occurs nowhere else.
-  const placeholder = randomBytes(16).toString('hex')
-  const head = print({ ...headers, [etagName]: placeholder })
-  return { head, md5At: head.indexOf(placeholder) }
+  const { lateMetadata: late } = object
+  // They are known when the bytes have been written; until then there is something as long that occurs nowhere else.
+  const md5 = etag === undefined && object.md5 ? placeholder(32) : undefined
+  const lateText = late && placeholder(late.length)
+  const map = { ...headers }
+  if (etag ?? md5) map[etagName] = etag ?? md5!
+  if (late) map[metadataPrefix + late.name] = lateText!
+  const head = print(map)
+  return {
+    head,
+    ...(md5 === undefined ? {} : { md5At: head.indexOf(md5) }),
+    ...(lateText === undefined ? {} : { lateAt: head.indexOf(lateText) }),
+  }
 }
 
-/** What to write in front of the bytes of an object, and where in it their MD5 belongs. */
-export type NewHead = { head: Uint8Array; md5At?: number }
+/** What to write in front of the bytes of an object, and where in it their MD5 and the late metadata belong. */
+export type NewHead = { head: Uint8Array; md5At?: number; lateAt?: number }
 
 /** What stands in front of the bytes of an object: how long it is, and which headers it holds. */
 export type FileHead = {
@@ -62,6 +72,12 @@ function print(headers: StoredHeaders): Buffer {
   head.writeUInt32LE(map.length, magic.length)
   head.set(map, fixedBytes)
   return head
+}
+
+function placeholder(length: number): string {
+  return randomBytes(Math.ceil(length / 2))
+    .toString('hex')
+    .slice(0, length)
 }
 
 const encoder = new Encoder({ sortKeys: true })

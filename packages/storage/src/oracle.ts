@@ -1,7 +1,14 @@
 import { MortiseError } from '@mortise/errors'
 import { readBody, withBody } from './body.ts'
 import { checkCondition, isConditional, preconditionFailed } from './condition.ts'
-import { configuredHeaders, fromHeaders, guessContentType, type StoredHeaders, toHeaders } from './headers.ts'
+import {
+  configuredHeaders,
+  fromHeaders,
+  guessContentType,
+  type StoredHeaders,
+  toHeaders,
+  withHiddenExpires,
+} from './headers.ts'
 import { readInfo } from './http-info.ts'
 import { partialObject, wholeObject } from './http-object.ts'
 import { drop } from './http-wire.ts'
@@ -88,7 +95,7 @@ export function createOracleStorage(options: OracleStorageOptions): Storage {
     if (object.size > maxPutBytes) throw new MortiseError('too_large', `${object.size} bytes in one put to Swift`)
     // A server that is told no type makes one of its own from the name.
     const contentType = object.contentType ?? guessContentType(ref.key) ?? 'application/octet-stream'
-    const headers = { ...toHeaders({ ...object, contentType }), ...configured }
+    const headers = withHiddenExpires({ ...toHeaders({ ...object, contentType }), ...configured })
     const request: SwiftRequest = {
       method: 'PUT',
       path,

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { MortiseError } from '@mortise/errors'
 import { asError, bytesToFill, chunkBytes } from './body.ts'
+import { countPassed } from './passed.ts'
 import type { Span } from './range.ts'
 import type { ObjectInfo, StoredObject } from './storage.ts'
 
@@ -86,6 +87,8 @@ function streamBody({ source, length, skip, signal, timeoutMs, key, backend }: R
   // Paused first, for a 'data' listener would start the flow before anybody reads.
   source.pause()
   source.on('data', (chunk: Buffer) => {
+    // Node copies what it reads from a connection into the pieces of a body: two buffers for each.
+    countPassed(2 * chunk.length)
     const rest = chunk.subarray(before)
     before = Math.max(0, before - chunk.length)
     const wanted = rest.subarray(0, left)

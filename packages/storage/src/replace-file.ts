@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type BigIntStats, close, fdatasync, fstat, link, mkdir, open, rename, stat, unlink } from 'node:fs'
+import { type BigIntStats, close, fdatasync, fstat, link, mkdir, open, rename, rmdir, stat, unlink } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { MortiseError } from '@mortise/errors'
@@ -14,6 +14,8 @@ export type Replacement = ObjectFile & {
   path: string
   /** Where in the head the MD5 of the body belongs; absent: nowhere. */
   md5At?: number
+  /** Where in it the late metadata of the object belongs; absent: nowhere. */
+  lateAt?: number
   /** The bytes reach the disk before the name does, so that a power cut cannot leave a torn object either. */
   sync: boolean
   /** Gives the new file its name. Absent: by a rename, which replaces what is there. */
@@ -29,10 +31,14 @@ export type Written = { stat: BigIntStats; md5?: string }
  */
 export async function replaceFile(replacement: Replacement): Promise<Written> {
   const { root, path, signal, place = from => placeOver(from, path) } = replacement
-  const temporary = join(dirname(path), temporaryName())
+  const folder = dirname(path)
+  const temporary = join(folder, temporaryName())
   let made = false
+  let topFolder: string | undefined
   try {
-    const fd = await createFile(root, temporary)
+    const fd = await createFile(temporary, async () => {
+      topFolder = (await makeFolder(root, folder)) ?? topFolder
+    })
     made = true
     const written = await fillFile(fd, replacement)
     signal.throwIfAborted()
@@ -40,6 +46,7 @@ export async function replaceFile(replacement: Replacement): Promise<Written> {
     return written
   } catch (error) {
     if (made) await calls.unlink(temporary).catch(() => {})
+    if (topFolder) await removeFolders(folder, topFolder)
     signal.throwIfAborted()
     throw fileError(error, path)
   }
@@ -63,11 +70,11 @@ export async function placeIfAbsent(temporary: string, path: string): Promise<vo
 /** Replaces what has the name. */
 export const placeOver = (temporary: string, path: string) => calls.rename(temporary, path)
 
-/** Makes a folder and those above it, up to a root that must be there. */
-export async function makeFolder(root: string, folder: string): Promise<void> {
+/** Makes a folder and those above it, up to a root that must be there. Returns the first that was not there, if any. */
+export async function makeFolder(root: string, folder: string): Promise<string | undefined> {
   const found = await calls.stat(root).catch(() => null)
   if (!found?.isDirectory()) throw new MortiseError('storage_unavailable', `the root folder ${root} is not there`)
-  await calls.mkdir(folder, { recursive: true })
+  return calls.mkdir(folder, { recursive: true })
 }
 
 const calls = {
@@ -79,7 +86,8 @@ const calls = {
   rename: promisify(rename),
   unlink: promisify(unlink),
   stat: promisify(stat),
-  mkdir: promisify(mkdir),
+  mkdir: promisify(mkdir) as (path: string, options: { recursive: true }) => Promise<string | undefined>,
+  rmdir: promisify(rmdir),
 }
 
 /** Beside the target, to be on its file system. Keys with a backslash are refused, so no key can ever name it. */
@@ -92,32 +100,42 @@ const processName = randomBytes(8).toString('hex')
 
 let made = 0
 
-async function createFile(root: string, path: string): Promise<number> {
+async function createFile(path: string, makeFolders: () => Promise<void>): Promise<number> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await calls.open(path, 'wx')
     } catch (error) {
       // A delete takes away the folder that it leaves empty, perhaps this one before there is a file in it.
       if (errorCode(error) !== 'ENOENT' || tries === maxTries) throw error
-      await makeFolder(root, dirname(path))
+      await makeFolders()
     }
   }
 }
 
 const maxTries = 10
 
+/** Takes away what was made for a file that is not there now: to whoever lists it, an empty folder is an object. */
+async function removeFolders(folder: string, top: string): Promise<void> {
+  try {
+    for (let at = folder; at.length >= top.length; at = dirname(at)) await calls.rmdir(at)
+  } catch {
+    // Somebody else has put something there.
+  }
+}
+
 /** What link(2) answers where there is none. */
 const unlinkable = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 
 /** Writes and closes, on every end. NFS sends what was written when it is asked for its state or closed: both may wait. */
 async function fillFile(fd: number, replacement: Replacement): Promise<Written> {
-  const { md5At, sync } = replacement
+  const { md5At, lateAt, object, sync } = replacement
   let written: Written
   try {
     const hash = md5At === undefined ? undefined : createMd5()
     await writeObject(fd, replacement, hash)
     const md5 = hash?.digest('hex')
     if (md5) await overwrite(fd, Buffer.from(md5), md5At!)
+    if (lateAt !== undefined) await overwrite(fd, Buffer.from(object.lateMetadata!.value()), lateAt)
     if (sync) await calls.fdatasync(fd)
     written = { stat: await calls.fstat(fd, { bigint: true }), ...(md5 ? { md5 } : {}) }
   } catch (error) {

@@ -6,7 +6,7 @@ import type { RemoteAnswer, RemoteQuestion } from './remote-listing.ts'
 
 /** The query of ListObjectsV2. Keys come percent-encoded, because XML cannot carry all of them. */
 export function printListing({ prefix, delimiter, after, limit, token }: RemoteQuestion): string {
-  const query = new URLSearchParams({
+  const query = {
     'list-type': '2',
     'encoding-type': 'url',
     'max-keys': String(limit),
@@ -14,10 +14,14 @@ export function printListing({ prefix, delimiter, after, limit, token }: RemoteQ
     ...(delimiter ? { delimiter } : {}),
     ...(after ? { 'start-after': after } : {}),
     ...(token ? { 'continuation-token': token } : {}),
-  })
-  query.sort()
-  // As it is signed: a space is no plus there.
-  return query.toString().replaceAll('+', '%20')
+  }
+  const pairs = Object.entries(query).map(([name, value]) => `${name}=${encodeSigned(value)}`)
+  return pairs.sort().join('&')
+}
+
+/** As it is signed: only RFC 3986's unreserved characters stand for themselves. */
+function encodeSigned(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, sign => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
 /** The answer to it. Throws `storage_unavailable` for one that is no listing, breaks off or is silent for too long. */

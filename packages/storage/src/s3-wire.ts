@@ -6,6 +6,7 @@ import { MortiseError } from '@mortise/errors'
 import { Client } from 'minio'
 import { asError } from './body.ts'
 import { retry } from './retry.ts'
+import { RefusedKey } from './storage.ts'
 
 export type S3Request = {
   method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
@@ -91,13 +92,17 @@ export async function readRefusal(
   timeoutMs: number,
 ): Promise<{ s3Code: string; error: MortiseError }> {
   const text = await readText(response, timeoutMs)
-  const s3Code = /<Code>([^<]{1,100})<\/Code>/.exec(text)?.[1] ?? ''
+  // The answer to a HEAD has no text, but MinIO says it all the same.
+  const s3Code = /<Code>([^<]{1,100})<\/Code>/.exec(text)?.[1] ?? String(response.headers['x-minio-error-code'] ?? '')
   const said = /<Message>([^<]{1,300})<\/Message>/.exec(text)?.[1] ?? ''
   const facts = `${nameOf(request)}: S3 answered ${response.statusCode} ${s3Code} ${said}`.trim()
   // Nothing but an archive keeps an object from being read that is there.
   if (s3Code === 'InvalidObjectState' && request.method === 'GET') {
     const storageClass = /<StorageClass>([A-Z_]{1,40})<\/StorageClass>/.exec(text)?.[1]
     return { s3Code, error: new MortiseError('archived', facts, storageClass === undefined ? {} : { storageClass }) }
+  }
+  if (nameCodes.has(s3Code)) {
+    return { s3Code, error: new RefusedKey(request.key ?? '', `is refused by the S3 server of its bucket (${s3Code})`) }
   }
   const invalid = invalidCodes.has(s3Code) ? 'invalid_request' : 'storage_unavailable'
   return { s3Code, error: new MortiseError(tooLargeCodes.has(s3Code) ? 'too_large' : invalid, facts) }
@@ -118,10 +123,12 @@ const passingStatus = new Set([408, 429, 499, 500, 502, 503, 504, 520])
 
 const tooLargeCodes = new Set(['EntityTooLarge'])
 
-const invalidCodes = new Set([
+const invalidCodes = new Set(['MetadataTooLarge'])
+
+/** MinIO keeps files: what no path can be, or is a folder already, is no key there. */
+export const nameCodes: ReadonlySet<string> = new Set([
   'InvalidObjectName',
   'KeyTooLongError',
-  'MetadataTooLarge',
   'XMinioInvalidObjectName',
   'XMinioObjectExistsAsDirectory',
   'XMinioParentIsObject',

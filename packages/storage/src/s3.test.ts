@@ -245,6 +245,14 @@ describe('s3 failures', () => {
     })
   }
 
+  it('asks for what is behind any key as it is signed', async () => {
+    const { storage, requests } = await open((_, response) => response.end('<ListBucketResult></ListBucketResult>'))
+    await storage.list!('photos', { prefix: '/a b', after: "/a b+(1)*~'!.jpg", limit: 10, signal: never })
+    expect(requests.map(({ url }) => url)).toEqual([
+      '/photos?encoding-type=url&list-type=2&max-keys=10&prefix=a%20b&start-after=a%20b%2B%281%29%2A~%27%21.jpg',
+    ])
+  })
+
   it('takes a backend for good that knows the keys but does not let them list', async () => {
     const codes = ['AccessDenied', 'InvalidAccessKeyId']
     const { storage } = await open((_, response) => {

@@ -9,7 +9,7 @@ import { listRemote, type RemoteAnswer, type RemoteQuestion } from './remote-lis
 import { printListing, readListing } from './s3-listing.ts'
 import { s3Info, s3Object } from './s3-object.ts'
 import { printRestore, restoredCodes } from './s3-restore.ts'
-import { createS3Wire, drain, readRefusal, refusal, type S3Request } from './s3-wire.ts'
+import { createS3Wire, drain, nameCodes, readRefusal, refusal, type S3Request } from './s3-wire.ts'
 import type { ByteRange, NewObject, ObjectInfo, ObjectRef, RestoreOptions, Storage } from './storage.ts'
 import { encodeWords } from './words.ts'
 
@@ -73,8 +73,11 @@ export function createS3Storage(options: S3StorageOptions): Storage {
     const request: S3Request = { method: 'GET', bucket, query: printListing(question), signal }
     const response = await wire.send(request)
     if (response.statusCode === 200) return readListing(response, timeoutMs)
-    if (response.statusCode !== 404) throw await refusal(request, response, timeoutMs)
-    await drain(response, timeoutMs)
+    if (response.statusCode !== 404) {
+      const { s3Code, error } = await readRefusal(request, response, timeoutMs)
+      // No key begins with what is none.
+      if (!nameCodes.has(s3Code)) throw error
+    } else await drain(response, timeoutMs)
     return { objects: [], prefixes: [], more: false }
   }
 

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import type { FileEntryWithStats, Stats } from 'ssh2'
 import { unlessAborted } from './abort.ts'
-import { fits, isBeginning } from './keys.ts'
+import { fits, isPathBeginning } from './keys.ts'
 import { toListing } from './listing.ts'
 import { mapSome } from './map-some.ts'
 import type { SftpConnection } from './sftp-connection.ts'
@@ -25,7 +25,7 @@ export type RemoteHome = {
 export async function listRemoteFiles(home: RemoteHome, options: ListOptions): Promise<Listing> {
   const { prefix, limit } = options
   const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
-  const entered = isBeginning(prefix) && (await hasFolder(home, folder))
+  const entered = isPathBeginning(prefix) && (await hasFolder(home, folder))
   if (!entered) return { objects: [], prefixes: [], next: null }
   const told = await walkFolders(options, name => readRemoteFolder(home, name))
   const keys = told.slice(0, limit).flatMap(({ text, common }) => (common ? [] : [text]))

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { MortiseError } from '@mortise/errors'
 import { unlessAborted } from './abort.ts'
 import { asError, bytesToFill, chunkBytes } from './body.ts'
+import { countPassed } from './passed.ts'
 import { resolveRange } from './range.ts'
 import { sftpError } from './sftp-error.ts'
 import { type RemoteFile, readRemoteFile } from './sftp-file.ts'
@@ -73,7 +74,10 @@ function streamFile(file: RemoteFile, first: number, end: number, close: () => v
     highWaterMark: chunkBytes,
     read() {
       pieces.next().then(
-        ({ done, value }) => this.push(done ? null : value),
+        ({ done, value }) => {
+          countPassed(value?.length ?? 0)
+          this.push(done ? null : value)
+        },
         error => this.destroy(sftpError(error, file.path)),
       )
     },

@@ -17,28 +17,33 @@ export type RemoteReplacement = {
   path: string
   object: NewObject
   signal: AbortSignal
+  /** Told the name of a file that may have stayed, because the connection broke before it could be taken away. */
+  onLeft(temporary: string): void
 }
 
 /**
  * Puts a whole file in the place of an old one or of nothing: written beside it, then renamed. Until the rename the old
- * file is untouched, and a failure takes the new one away, unless the connection breaks. Returns what the new file looks
- * like.
+ * file is untouched, and a failure takes the new one away, unless the connection breaks (`onLeft`). Returns what the new
+ * file looks like.
  */
 export async function replaceRemoteFile(replacement: RemoteReplacement): Promise<Stats> {
   const { connection, path, signal } = replacement
   const temporary = posix.join(posix.dirname(path), temporaryName())
+  const folders: string[] = []
   let made = false
   try {
     const old = quietly(stateOf(connection, path))
-    const handle = await createFile(replacement, temporary)
+    const handle = await createFile(replacement, temporary, folders)
     made = true
-    const written = await fillFile(handle, await unlessAborted(signal, old), replacement)
+    const written = await fillFile(handle, old, replacement)
     signal.throwIfAborted()
     await (replacement.object.ifAbsent ? renameIfAbsent : rename)(connection, temporary, path)
     return written
   } catch (error) {
     // Also when the name was not ours yet: an answer that was not waited for may have made the file.
     if (made || signal.aborted) await connection.call((sftp, done) => sftp.unlink(temporary, done)).catch(() => {})
+    await removeFolders(connection, folders)
+    if (connection.broken) replacement.onLeft(temporary)
     signal.throwIfAborted()
     throw sftpError(error, path)
   }
@@ -54,8 +59,16 @@ export async function stateOf(connection: SftpConnection, path: string): Promise
   }
 }
 
-/** Makes a folder and those above it, up to a base that must be there. A file in the way is `invalid_request`. */
-export async function makeRemoteFolder(connection: SftpConnection, base: string, folder: string): Promise<void> {
+/**
+ * Makes a folder and those above it, up to a base that must be there, and adds to `made` what it has made, from the top. A
+ * file in the way is `invalid_request`.
+ */
+export async function makeRemoteFolder(
+  connection: SftpConnection,
+  base: string,
+  folder: string,
+  made: string[] = [],
+): Promise<void> {
   const found = await stateOf(connection, base)
   if (!found?.isDirectory()) throw new MortiseError('storage_unavailable', `sftp: the folder ${base} is not there`)
   let path = base
@@ -63,6 +76,7 @@ export async function makeRemoteFolder(connection: SftpConnection, base: string,
     path = posix.join(path, name)
     try {
       await connection.call((sftp, done) => sftp.mkdir(path, done))
+      made.push(path)
     } catch (error) {
       // The protocol has no word for "it is there already".
       const there = await stateOf(connection, path)
@@ -72,25 +86,37 @@ export async function makeRemoteFolder(connection: SftpConnection, base: string,
   }
 }
 
-async function createFile({ connection, base, path, signal }: RemoteReplacement, temporary: string): Promise<Buffer> {
+/** To whoever lists it, an empty folder is an object. One in which somebody else has put something stays. */
+async function removeFolders(connection: SftpConnection, folders: string[]): Promise<void> {
+  for (const folder of folders.reverse()) {
+    await connection.call((sftp, done) => sftp.rmdir(folder, done)).catch(() => {})
+  }
+}
+
+async function createFile(
+  { connection, base, path, signal }: RemoteReplacement,
+  temporary: string,
+  folders: string[],
+): Promise<Buffer> {
   try {
     return await openHandle(connection, temporary, 'wx', signal)
   } catch (error) {
     signal.throwIfAborted()
     if (!isAbsent(error)) throw error
-    await makeRemoteFolder(connection, base, posix.dirname(path))
+    await makeRemoteFolder(connection, base, posix.dirname(path), folders)
     return await openHandle(connection, temporary, 'wx', signal)
   }
 }
 
 /** Writes and closes, on every end. */
-async function fillFile(handle: Buffer, old: Stats | null, { connection, object, signal }: RemoteReplacement) {
+async function fillFile(handle: Buffer, old: Promise<Stats | null>, { connection, object, signal }: RemoteReplacement) {
   const close = closing(connection, handle)
   try {
+    await unlessAborted(signal, old)
     await writeBody(connection, handle, object, signal)
     await unlessAborted(signal, forceToDisk(connection, handle))
     const written = await unlessAborted(signal, readState(connection, handle))
-    await unlessAborted(signal, tellApart(connection, handle, written, old))
+    await unlessAborted(signal, tellApart(connection, handle, written, await old))
     await unlessAborted(signal, close())
     return written
   } catch (error) {

@@ -10,6 +10,7 @@ import { createRenewable } from './renewable.ts'
 import { openSftpConnection, type SftpConnection } from './sftp-connection.ts'
 import { isAbsent, sftpError } from './sftp-error.ts'
 import { openRemoteFile, remoteInfo } from './sftp-file.ts'
+import { createLeftFiles } from './sftp-left.ts'
 import { describeRemoteFolder, listRemoteFiles, type RemoteHome, removeEmptyFolders } from './sftp-listing.ts'
 import { remoteFileObject } from './sftp-object.ts'
 import { makeRemoteFolder, replaceRemoteFile, stateOf } from './sftp-replace.ts'
@@ -39,23 +40,28 @@ export function createSftpStorage(options: SftpStorageOptions): Storage {
   const { sftpBasePath: base = '.', maxOpen = 64, timeoutMs = 10_000 } = options
   const place = createPlaces(options)
   const target = readSftpServer(options)
-  const connections = createRenewable('sftp', closing => openSftpConnection(target, timeoutMs, closing))
+  const left = createLeftFiles()
+  const connections = createRenewable('sftp', async closing => {
+    const connection = await openSftpConnection(target, timeoutMs, closing)
+    left.remove(connection)
+    return connection
+  })
   const enter = createSlots(maxOpen, timeoutMs)
 
   const locate = (ref: ObjectRef) => {
     const at = place(ref)
-    return { ...at, path: localPath(base, at) }
+    return { ...at, path: localPath('sftp', base, at) }
   }
 
   const homeOf = (bucket: string, connection: SftpConnection, signal: AbortSignal): RemoteHome => {
     const { container, prefix } = placeOfBucket(place, bucket)
-    const path = localPath(base, { container, key: prefix.slice(0, -1), folder: true }).replace(/\/$/, '')
+    const path = localPath('sftp', base, { container, key: prefix.slice(0, -1), folder: true }).replace(/\/$/, '')
     return { connection, base, path, prefix, signal }
   }
 
   /** What is known of the empty folder that a key with a trailing slash names. */
   const folderInfo = ({ bucket, key }: ObjectRef, signal: AbortSignal) =>
-    use(signal, connection => describeRemoteFolder(homeOf(bucket, connection, signal), key.replace(/\/{2,}/g, '/')))
+    use(signal, connection => describeRemoteFolder(homeOf(bucket, connection, signal), key))
 
   async function connect(signal: AbortSignal): Promise<SftpConnection> {
     const connection = await connections.get(signal)
@@ -127,7 +133,7 @@ export function createSftpStorage(options: SftpStorageOptions): Storage {
     toHeaders(object)
     const leave = await enter(signal)
     const write = (connection: SftpConnection) =>
-      orAbort(signal, () => replaceRemoteFile({ connection, base, path, object, signal }))
+      orAbort(signal, () => replaceRemoteFile({ connection, base, path, object, signal, onLeft: left.add }))
     try {
       return remoteInfo(await use(signal, write, object.body instanceof Uint8Array && !conditional), path, key)
     } finally {

@@ -1,12 +1,14 @@
 import type { Readable } from 'node:stream'
+import { MortiseError } from '@mortise/errors'
 
 /**
  * Where an object lives inside one storage.
  *
  * `bucket` is the Mortise bucket that the object belongs to; an adapter whose configuration names a container of its
  * own uses that instead. `key` is decoded text with a leading slash (`/trip/cat.jpg`), to which the adapter adds its
- * `pathPrefix`. Keys with a `.` or `..` segment, a NUL or a backslash are refused (`invalid_request`), never cleaned;
- * so are empty ones and those of more than 1,024 bytes. Repeated slashes count as one. A trailing slash names a folder.
+ * `pathPrefix`. Keys with a `.` or `..` segment, a NUL or a backslash are refused ({@link RefusedKey}), never cleaned; so
+ * are empty ones and those of more than 1,024 bytes. A kind with folders refuses repeated slashes as well; to every other
+ * one `/a//b` is an object of its own. A trailing slash names a folder where there are folders.
  */
 export type ObjectRef = { bucket: string; key: string }
 
@@ -27,6 +29,8 @@ export type ObjectInfo = {
   contentEncoding?: string
   contentLanguage?: string
   contentDisposition?: string
+  /** The field of that name, as it was given: a text that need be no date. */
+  expires?: string
   /** User metadata (`x-amz-meta-*`): lower-case names without that prefix. */
   metadata: Record<string, string>
   /** Further `x-*` fields of an HTTP origin, by lower-case name, which clients are told as they are. */
@@ -60,7 +64,13 @@ export type NewObject = {
   contentEncoding?: string
   contentLanguage?: string
   contentDisposition?: string
+  expires?: string
   metadata?: Record<string, string>
+  /**
+   * One more name of user metadata: `value` is asked for when the body has been read, and has `length` ASCII characters.
+   * Kept by the kinds that can write it then: `local-meta` and `memory`.
+   */
+  lateMetadata?: { name: string; length: number; value(): string }
   /**
    * Absent: the storage's own setting. `false`: a power cut may lose or tear this object, because it can be made again.
    * For kinds that write files; one that keeps no metadata, by which a torn object is found out, takes no notice.
@@ -85,7 +95,7 @@ export type NewObject = {
 export type ListOptions = {
   /**
    * Only keys that begin with this text, which begins with a slash; `/` is all of them. It is compared as it is: one
-   * that no key begins with, for example because it repeats a slash, lists nothing.
+   * that no key begins with, for example because it has a segment of dots, lists nothing.
    */
   prefix: string
   /** Only keys and common prefixes behind this text, in the order of the listing. Absent or empty: from the start. */
@@ -154,6 +164,18 @@ export type Storage = AsyncDisposable & {
   restore?(ref: ObjectRef, options: RestoreOptions): Promise<void>
   /** Throws `storage_unavailable` when the backend cannot be used now; for readiness. */
   ping(signal: AbortSignal): Promise<void>
+}
+
+/** `invalid_request` for a key that cannot be stored, by any kind or by this one. */
+export class RefusedKey extends MortiseError {
+  /** What is wrong with the key, as the rest of a sentence. Whoever sent the key may read it. */
+  readonly why: string
+
+  /** The text is cut: it comes from outside and goes to a log. */
+  constructor(key: string, why: string) {
+    super('invalid_request', `key ${JSON.stringify(key.slice(0, 200))} ${why}`)
+    this.why = why
+  }
 }
 
 /** What calls itself an image. As in mort, nothing else is an original. */
