@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { HttpBindings } from '@hono/node-server'
-import { MortiseError } from '@mortise/errors'
+import { type ErrorCode, MortiseError } from '@mortise/errors'
 import { parseAddress, parseTarget } from '@mortise/plan'
 import { type Context, Hono } from 'hono'
 import type { Cloudinary } from './cloudinary/cloudinary.ts'
@@ -65,16 +65,13 @@ export function createApp(deps: AppDeps): Hono<Env> {
       if (answered) return shared(answered, api === deps.s3)
     }
     const { signal } = c.req.raw
-    const response = await objects({
-      method,
-      target,
-      fields,
-      signal,
-      signed: api !== undefined,
-      watch,
-      ...(id === undefined ? {} : { id }),
-    })
-    return shared(response, false)
+    const signed = api !== undefined
+    const render = (error: unknown) => deps.s3.render(error, { method, target, requestId: id ?? '' })
+    const asked = { method, target, fields, signal, signed, watch, ...(id === undefined ? {} : { id }) }
+    const response = await objects(signed ? { ...asked, render } : asked)
+    const code = signed ? refusals[response.status] : undefined
+    if (signed && id !== undefined) response.headers.set('x-amz-request-id', id)
+    return shared(code ? render(new MortiseError(code, 'the derivative')) : response, false)
 
     /** With what a page of another origin may do with it. Objects have mort's word on that already. */
     function shared(response: Response, byApi: boolean): Response {
@@ -100,6 +97,9 @@ function targetOf(c: Context<Env>): string {
   const { pathname, search } = new URL(c.req.url)
   return pathname + search
 }
+
+/** What is found out about a derivative when it is about to be sent. */
+const refusals: Record<number, ErrorCode> = { 412: 'precondition_failed', 416: 'range_not_satisfiable' }
 
 function fieldsOf(c: Context<Env>) {
   return c.env?.incoming?.headers ?? c.req.header()

@@ -4,6 +4,7 @@ import type { BucketConfig } from '@mortise/config'
 import type { Planner } from '@mortise/plan'
 import type { NewObject, Storage } from '@mortise/storage'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createIntake } from '../s3/intake.ts'
 import { createCloudinary } from './cloudinary.ts'
 
 const MiB = 1024 * 1024
@@ -51,6 +52,7 @@ function setUp() {
     planner: { plan: () => ({ kind: 'object', bucket: 'b', object, imageOnly: false }) } as unknown as Planner,
     storage: () => storage,
     changed: async () => {},
+    ...createIntake({ uploadsAtOnce: 4, uploadRate: 1, uploadGrace: 60 }),
     uploadBytes: 1024 * MiB,
     now: () => now,
     onError() {},

@@ -3,10 +3,10 @@ import { MortiseError } from '@mortise/errors'
 import { parseAddress, parseTarget } from '@mortise/plan'
 import { isSigned } from '../s3/names.ts'
 import { one } from '../s3/object-headers.ts'
+import { pace } from '../s3/pace.ts'
+import { createRoom } from '../s3/room.ts'
 import type { S3Request } from '../s3/s3.ts'
-import { createSlots } from '../s3/slots.ts'
-import { replyTo, type UploadReply } from './refusal.ts'
-import { createRoom } from './spool.ts'
+import { replyTo, UploadRefusal, type UploadReply } from './refusal.ts'
 import { type UploadDeps, upload } from './upload.ts'
 
 /** Cloudinary's upload API: as in mort, any POST in a bucket whose URLs are Cloudinary's. */
@@ -16,20 +16,17 @@ export type Cloudinary = {
   answer(request: S3Request): Promise<Response>
 }
 
-export type CloudinaryOptions = Omit<UploadDeps, 'slots' | 'room'> & {
+export type CloudinaryOptions = Omit<UploadDeps, 'room'> & {
   buckets: Record<string, BucketConfig>
   onError(error: unknown, reply: UploadReply, request: S3Request): void
 }
 
-/** Forms that are being read at one time. */
-const maxUploads = 256
 /** Bytes in temporary files. */
 const rooms = { proven: 2 * 1024 * 1024 * 1024, strangers: 256 * 1024 * 1024 }
 
 export function createCloudinary({ buckets, onError, ...given }: CloudinaryOptions): Cloudinary {
   const deps: UploadDeps = {
     ...given,
-    slots: createSlots(maxUploads),
     room: { proven: createRoom(rooms.proven), strangers: createRoom(rooms.strangers) },
   }
   return {
@@ -37,13 +34,14 @@ export function createCloudinary({ buckets, onError, ...given }: CloudinaryOptio
       method === 'POST' && bucketOf(target, buckets) !== null && !isSigned(target, one(headers, 'authorization')),
 
     async answer(request) {
+      using paced = pace(request, deps.pace)
       try {
         const bucket = bucketOf(request.target, buckets)
         if (!bucket) throw new MortiseError('no_such_bucket', 'no such bucket')
-        return await upload({ ...request, bucket }, deps)
+        return await upload({ ...request, body: () => paced.body(), signal: paced.signal, bucket }, deps)
       } catch (thrown) {
         const gone = request.signal.aborted && new MortiseError('cancelled', 'the client left', { cause: thrown })
-        const error = gone || thrown
+        const error = paced.tooSlow ? new UploadRefusal('tooLate') : gone || thrown
         const reply = replyTo(error)
         onError(error, reply, request)
         return textResponse(reply)
@@ -68,6 +66,8 @@ function textResponse({ status, text, retryAfter }: UploadReply): Response {
     'content-length': String(Buffer.byteLength(text)),
     'x-content-type-options': 'nosniff',
   }
+  // What is left of its body nobody waits for.
+  if (status === 408) headers.connection = 'close'
   if (retryAfter !== null) headers['retry-after'] = String(retryAfter)
   return new Response(text, { status, headers })
 }

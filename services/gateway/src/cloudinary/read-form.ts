@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { Busboy, type BusboyInstance } from '@fastify/busboy'
 import { MortiseError } from '@mortise/errors'
+import { feedForm } from '../s3/feed-form.ts'
 import { type Reason, UploadRefusal } from './refusal.ts'
 import type { Field } from './signature.ts'
 
@@ -68,7 +69,15 @@ export async function readForm<File extends AsyncDisposable>(
   parser.on('error', refuse('malformed'))
   parser.on('finish', resolve)
 
-  const close = feed(parser, request, fail)
+  const close = feedForm(
+    parser,
+    { ...request, source: request.body() },
+    {
+      broken: refuse('malformed'),
+      tooLarge: refuse('tooLarge'),
+      aborted: () => fail(reasonOf(request.signal)),
+    },
+  )
   try {
     await finished
     return {
@@ -92,32 +101,8 @@ async function discard(file: Incoming<AsyncDisposable> | null): Promise<void> {
   await kept?.[Symbol.asyncDispose]()
 }
 
-/** Gives what closes it. What nobody reads any more is the server's to pass over. */
-function feed(
-  parser: BusboyInstance,
-  { body, signal, maxBytes }: FormRequest,
-  fail: (error: Error) => void,
-): () => void {
-  const source = body()
-  let bytes = 0
-  const count = (chunk: Buffer) => {
-    bytes += chunk.length
-    if (bytes > maxBytes) fail(new UploadRefusal('tooLarge'))
-  }
-  const broken = () => fail(new UploadRefusal('malformed'))
-  const aborted = () =>
-    fail(signal.reason instanceof MortiseError ? signal.reason : new MortiseError('cancelled', 'the client left'))
-  source.on('data', count).on('error', broken).on('aborted', broken)
-  signal.addEventListener('abort', aborted, { once: true })
-  if (signal.aborted) aborted()
-  source.pipe(parser)
-  return () => {
-    signal.removeEventListener('abort', aborted)
-    source.unpipe(parser)
-    source.off('data', count).off('error', broken).off('aborted', broken)
-    source.on('error', () => {})
-    source.pause()
-  }
+function reasonOf({ reason }: AbortSignal): Error {
+  return reason instanceof MortiseError ? reason : new MortiseError('cancelled', 'the client left')
 }
 
 function createParser(contentType: string): BusboyInstance {

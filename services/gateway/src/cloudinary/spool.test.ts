@@ -2,7 +2,8 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { MortiseError } from '@mortise/errors'
 import { describe, expect, it } from 'vitest'
-import { createRoom, spool } from './spool.ts'
+import { createRoom } from '../s3/room.ts'
+import { spool } from './spool.ts'
 
 const tooLarge = () => new MortiseError('too_large', 'too large')
 const of = (...sizes: number[]) => Readable.from(sizes.map(size => Buffer.alloc(size, 'x')))

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { MortiseError } from '@mortise/errors'
+import type { Room } from '../s3/room.ts'
 
 /** A file that nobody else can open, and that is gone when it is disposed of, or the process ends, however it ends. */
 export type Spooled = AsyncDisposable & {
@@ -13,26 +14,6 @@ export type Spooled = AsyncDisposable & {
   head(length: number): Promise<Uint8Array>
   /** All of it. */
   stream(): Readable
-}
-
-/** Bytes in all files that share it. */
-export type Room = {
-  /** Throws `overloaded` when so much is not free. */
-  take(bytes: number): void
-  give(bytes: number): void
-}
-
-export function createRoom(limit: number): Room {
-  let taken = 0
-  return {
-    take(bytes) {
-      if (taken + bytes > limit) throw new MortiseError('overloaded', 'no room for more uploads')
-      taken += bytes
-    },
-    give(bytes) {
-      taken -= bytes
-    },
-  }
 }
 
 /**

@@ -6,17 +6,19 @@ import { targetOf } from '../s3/delete-object.ts'
 import type { S3Deps } from '../s3/deps.ts'
 import { one } from '../s3/object-headers.ts'
 import { writableLocation } from '../s3/own-object.ts'
+import type { Room } from '../s3/room.ts'
 import type { S3Request } from '../s3/s3.ts'
-import type { Slots } from '../s3/slots.ts'
 import { headBytes, pictureType } from './picture-type.ts'
 import { publicIdOf, randomId } from './public-id.ts'
 import { type Form, readForm } from './read-form.ts'
 import { UploadRefusal } from './refusal.ts'
 import { type Field, isProven, signAnswer, textOf } from './signature.ts'
-import { type Room, type Spooled, spool } from './spool.ts'
+import { type Spooled, spool } from './spool.ts'
 
-export type UploadDeps = Pick<S3Deps, 'planner' | 'storage' | 'changed' | 'uploadBytes' | 'now'> & {
-  slots: Slots
+export type UploadDeps = Pick<
+  S3Deps,
+  'planner' | 'storage' | 'changed' | 'uploadBytes' | 'now' | 'slots' | 'strangers' | 'pace'
+> & {
   /** For files of forms that are proven to come from somebody with the key, and of all others. */
   room: { proven: Room; strangers: Room }
 }
@@ -36,10 +38,11 @@ export async function upload(request: UploadRequest, deps: UploadDeps): Promise<
   const [key] = bucket.keys
   if (!key || bucket.keys.length !== 1) throw new UploadRefusal('configuration')
   if (!isWhole(one(headers, 'content-range'))) throw new UploadRefusal('inParts')
-  using _slot = deps.slots.take()
-  await using form = await receive(request, key, deps)
+  using place = takePlace(deps)
+  await using form = await receive(request, { key, place }, deps)
   const { fields, fileNames } = form
   if (!isProven(fields, key, deps.now())) throw new UploadRefusal('signature')
+  place.prove()
   if (fileNames.size !== 1) throw new UploadRefusal('oneFile')
   if (!form.file) throw new UploadRefusal('fileName')
   const { kept, contentType: said, name } = form.file
@@ -56,14 +59,17 @@ export async function upload(request: UploadRequest, deps: UploadDeps): Promise<
 /** A stranger has little room and little time; who has proven himself before his file comes has more. */
 async function receive(
   { headers, body, signal }: UploadRequest,
-  key: AccessKey,
+  { key, place }: { key: AccessKey; place: Place },
   { now, room, uploadBytes }: UploadDeps,
 ): Promise<Form<Spooled>> {
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(new UploadRefusal('tooLate')), unprovenMs)
-  const keep = (stream: Parameters<typeof spool>[0], fieldsBefore: readonly Field[]) => {
+  const keep = async (stream: Parameters<typeof spool>[0], fieldsBefore: readonly Field[]) => {
     const who = isProven(fieldsBefore, key, now()) ? 'proven' : 'strangers'
-    if (who === 'proven') clearTimeout(timer)
+    if (who === 'proven') {
+      place.prove()
+      clearTimeout(timer)
+    }
     const tooLarge = () =>
       new UploadRefusal(who === 'proven' || uploadBytes < maxFile.strangers ? 'tooLarge' : 'tooLargeUnproven')
     return spool(stream, { room: room[who], maxBytes: Math.min(maxFile[who], uploadBytes), tooLarge })
@@ -72,12 +78,37 @@ async function receive(
     const form = {
       contentType: one(headers, 'content-type') ?? '',
       body,
-      signal: AbortSignal.any([signal, late.signal]),
+      signal: AbortSignal.any([signal, late.signal, place.lost]),
       maxBytes: Math.min(maxFile.proven, uploadBytes) + overhead,
     }
     return await readForm(form, keep)
   } finally {
     clearTimeout(timer)
+  }
+}
+
+type Place = Disposable & {
+  /** Throws `overloaded` when there is none for those who are proven. */
+  prove(): void
+  /** Aborted when it is given to somebody who came later. */
+  lost: AbortSignal
+}
+
+/** One among the strangers, until it is known who it is. */
+function takePlace({ slots, strangers }: UploadDeps): Place {
+  const lost = new AbortController()
+  const among = strangers.enter(() => lost.abort(new MortiseError('overloaded', 'too many forms at one time')))
+  let slot: Disposable | undefined
+  return {
+    lost: lost.signal,
+    prove() {
+      slot ??= slots.take()
+      among[Symbol.dispose]()
+    },
+    [Symbol.dispose]() {
+      among[Symbol.dispose]()
+      slot?.[Symbol.dispose]()
+    },
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
+import type { Mark } from '@mortise/changes'
 import type { ByteRange, StoredObject } from '@mortise/storage'
-import type { Version } from '../cache/versions.ts'
 import type { Fields } from './fields.ts'
 
 /** A representation that is ready to be sent: whole, in part, or only its validators. */
@@ -14,8 +14,8 @@ export type Entity = {
   /** Bytes of the whole. */
   size: number
   body: Body
-  /** Of an original: what it was when somebody began to read it. A copy that is not current counts as absent. */
-  version?: Version
+  /** Of the original, as it was when somebody began to read it. A copy of another version counts as absent. */
+  version?: Mark
 }
 
 export type Body =

@@ -29,6 +29,7 @@ export function objectFields(info: ObjectInfo): Fields {
   if (info.contentEncoding) fields['content-encoding'] = info.contentEncoding
   if (info.contentLanguage) fields['content-language'] = info.contentLanguage
   if (info.contentDisposition) fields['content-disposition'] = info.contentDisposition
+  if (info.expires) fields.expires = info.expires
   for (const [name, value] of publicMetadata(info)) fields[`x-amz-meta-${name}`] = value
   for (const [name, value] of Object.entries(info.extraHeaders ?? {})) fields[name] ??= value
   return withSafety(fields)
@@ -53,6 +54,11 @@ export function legalFields(fields: Fields): Fields {
     if (!legalName.test(name) || !legalValue.test(value)) delete fields[name]
   }
   return fields
+}
+
+/** RFC 9110, section 5.5. */
+export function isLegalValue(value: string): boolean {
+  return legalValue.test(value)
 }
 
 const legalName = /^[!#$%&'*+.^_`|~\w-]+$/

@@ -44,6 +44,8 @@ export type ReadRequest = {
   signed: boolean
   /** For the log. */
   id?: string
+  /** What an error looks like to who asks. Absent: as in mort, perhaps with a picture in place of what there is not. */
+  render?(error: unknown): Response
   /** Told of every body that is in memory, right before it is handed over. */
   watch(body: Uint8Array): void
 }
@@ -104,7 +106,7 @@ function deliver(
 function refuse(
   deps: ObjectsDeps,
   error: unknown,
-  { method, target, fields, id, watch }: ReadRequest,
+  { method, target, fields, id, watch, render }: ReadRequest,
   resolution?: Resolution,
   standIn?: StandIn,
 ) {
@@ -117,6 +119,7 @@ function refuse(
     ...(planned ? { bucket: resolution.bucket } : {}),
     ...(resolution?.kind === 'derivative' ? { plan: resolution.plan.id } : {}),
   })
+  if (render) return render(error)
   const headers: Fields = planned ? { ...commonFields } : {}
   if (planned) deps.headerRules(resolution.bucket, reply.status, headers)
   if (debug) Object.assign(headers, deps.debug.describe(resolution))

@@ -1,4 +1,5 @@
 import type { ObjectCall, Signed } from './call.ts'
+import { checksumElements, checksumOf, noteOf, typeOf } from './checksum.ts'
 import { openSource } from './copy-source.ts'
 import type { S3Deps } from './deps.ts'
 import { S3Error } from './error.ts'
@@ -26,9 +27,17 @@ export async function copyObject(call: Signed<ObjectCall>, deps: S3Deps): Promis
   const { size } = object.info
   if (size > deps.uploadBytes) throw new S3Error('EntityTooLarge', 'The source is larger than one upload may be.')
   const facts = { ...(replace ? own : factsOf(object.info)), ...conditions, md5: true } as const
-  const info = await ownStorage(call, deps).put(location, { ...facts, body: object.stream(), size }, signal)
+  // The copy has no parts.
+  const known = checksumOf(object.info)
+  const checksum = known && typeOf(known) === 'FULL_OBJECT' ? known : null
+  const metadata = { ...facts.metadata, ...noteOf(checksum) }
+  const info = await ownStorage(call, deps).put(location, { ...facts, metadata, body: object.stream(), size }, signal)
   await deps.changed(location)
-  return xmlResponse('CopyObjectResult', { ETag: `"${info.etag}"`, LastModified: info.lastModified.toISOString() })
+  return xmlResponse('CopyObjectResult', {
+    ETag: `"${info.etag}"`,
+    LastModified: info.lastModified.toISOString(),
+    ...checksumElements(checksum),
+  })
 }
 
 function readDirective(text = 'COPY'): boolean {

@@ -2,11 +2,13 @@ import type { Location } from '@mortise/plan'
 import type { BucketCall, ObjectCall, Signed } from './call.ts'
 import type { S3Deps } from './deps.ts'
 import { S3Error } from './error.ts'
+import { isOnlyOfS3 } from './names.ts'
 import { isSame, ownLocation } from './own-object.ts'
 
 export async function deleteObject(call: Signed<ObjectCall>, deps: S3Deps): Promise<Response> {
-  if (call.headers['if-match'] !== undefined) {
-    throw new S3Error('NotImplemented', 'Deleting takes no conditions.', { Header: 'If-Match' })
+  for (const Header of ['if-match', 'x-amz-if-match-last-modified-time', 'x-amz-if-match-size']) {
+    if (call.headers[Header] === undefined) continue
+    throw new S3Error('NotImplemented', 'Deleting takes no conditions.', { Header })
   }
   await remove(call, deps)
   return new Response(null, { status: 204 })
@@ -31,7 +33,7 @@ export function targetOf({ bucket }: Pick<BucketCall, 'bucket'>, key: string): s
 function meant(call: Pick<ObjectCall, 'bucket' | 'key' | 'target'>, { planner }: S3Deps): Location[] {
   const { key, target } = call
   const own = ownLocation(call)
-  if (key.endsWith('/')) return [own]
+  if (isOnlyOfS3(key)) return [own]
   const meant = planner.plan({ target, accepts: [] })
   if (meant.kind === 'derivative') return derivatives(target, planner)
   if (meant.kind === 'object' && isSame(meant.object, own)) return [own]

@@ -4,11 +4,11 @@ import type { S3Auth } from '@mortise/s3-auth'
 import type { Storage } from '@mortise/storage'
 import type { Opener } from '../open.ts'
 import type { Access } from './access.ts'
-import type { Slots } from './slots.ts'
+import type { Intake } from './intake.ts'
 import type { Uploads } from './uploads/uploads.ts'
 
 /** What the operations stand on. */
-export type S3Deps = {
+export type S3Deps = Intake & {
   buckets: Record<string, BucketConfig>
   planner: Planner
   auth: S3Auth
@@ -21,8 +21,6 @@ export type S3Deps = {
   changed(location: Location): Promise<void>
   /** Bytes of one upload. */
   uploadBytes: number
-  /** Bodies that are stored at one time. */
-  slots: Slots
   /** Milliseconds since the epoch. */
   now(): number
 }

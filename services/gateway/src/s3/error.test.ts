@@ -1,5 +1,6 @@
 import { MortiseError } from '@mortise/errors'
 import { S3Refusal } from '@mortise/s3-auth/refusal'
+import { RefusedKey } from '@mortise/storage'
 import { expect, it } from 'vitest'
 import { errorDocument, replyTo, S3Error } from './error.ts'
 
@@ -22,6 +23,13 @@ it.each([
   [new TypeError('x is not a function'), 500, 'InternalError'],
 ])('%s is %i %s', (error, status, s3Code) => {
   expect(replyTo(error)).toMatchObject({ status, s3Code })
+})
+
+it('tells what is wrong with a key, not where it would have been', () => {
+  expect(replyTo(new RefusedKey('srv/data//x', 'repeats a slash'))).toMatchObject({
+    ...{ status: 400, s3Code: 'InvalidArgument', message: 'The key repeats a slash.' },
+    details: { ArgumentName: 'key' },
+  })
 })
 
 it('tells nothing of the inside', () => {

@@ -1,5 +1,6 @@
 import { type ErrorCode, MortiseError } from '@mortise/errors'
 import { S3Refusal } from '@mortise/s3-auth/refusal'
+import { RefusedKey } from '@mortise/storage'
 import { replies } from '../errors.ts'
 import { printXml } from './xml.ts'
 
@@ -20,6 +21,7 @@ const codes = {
   NoSuchKey: ['no_such_object', 404],
   NoSuchUpload: ['no_such_object', 404],
   PreconditionFailed: ['precondition_failed', 412],
+  RequestTimeout: ['timed_out', 400],
   EntityTooLarge: ['too_large', 400],
   EntityTooSmall: ['invalid_request', 400],
   AccessDenied: ['forbidden', 403],
@@ -62,6 +64,10 @@ export function replyTo(error: unknown): S3Reply {
   if (error instanceof S3Error || error instanceof S3Refusal) {
     const { s3Code, message, details } = error
     return { status: statusOf(error, status), code, s3Code, message, details, retryAfter }
+  }
+  if (error instanceof RefusedKey) {
+    const said = { s3Code: 'InvalidArgument', message: `The key ${error.why}.`, details: { ArgumentName: 'key' } }
+    return { status, code, ...said, retryAfter }
   }
   const s3Code = ours[code] ?? 'InternalError'
   const message = sentences[code] ?? 'Something went wrong. Please try again.'
@@ -106,6 +112,7 @@ const ours: Partial<Record<ErrorCode, string>> = {
   no_such_object: 'NoSuchKey',
   method_not_allowed: 'MethodNotAllowed',
   limit_exceeded: 'InvalidRequest',
+  undecodable: 'InvalidRequest',
   too_large: 'EntityTooLarge',
   range_not_satisfiable: 'InvalidRange',
   precondition_failed: 'PreconditionFailed',
@@ -131,6 +138,7 @@ const sentences: Partial<Record<ErrorCode, string>> = {
   no_such_object: 'The specified key does not exist.',
   method_not_allowed: 'The specified method is not allowed against this resource.',
   limit_exceeded: 'The request exceeds a limit.',
+  undecodable: 'The original is no image that can be read.',
   too_large: 'The upload is larger than it may be.',
   range_not_satisfiable: 'The requested range is not satisfiable.',
   precondition_failed: 'At least one of the preconditions you specified did not hold.',

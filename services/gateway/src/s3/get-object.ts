@@ -2,10 +2,11 @@ import { MortiseError } from '@mortise/errors'
 import type { Location, Resolution } from '@mortise/plan'
 import type { ByteRange, ObjectInfo, StoredObject } from '@mortise/storage'
 import type { Entity } from '../http/entity.ts'
-import { type Fields, legalFields, objectFields, withSafety } from '../http/fields.ts'
+import { type Fields, isLegalValue, legalFields, objectFields, withSafety } from '../http/fields.ts'
 import { singleRange } from '../http/range.ts'
 import { respond } from '../http/respond.ts'
 import type { ObjectCall, Signed } from './call.ts'
+import { checksumFields, checksumOf } from './checksum.ts'
 import type { S3Deps } from './deps.ts'
 import { S3Error } from './error.ts'
 import { one } from './object-headers.ts'
@@ -24,7 +25,8 @@ export async function getObject(call: Signed<ObjectCall>, deps: S3Deps): Promise
   checkKey(meant.object.key)
   const part = readPartNumber(query.get('partNumber'))
   const found = await open(meant.object, call, part, deps)
-  const fields = { ...describe(found.info), ...overrides(call), ...found.fields }
+  const said = { ...describe(found.info), ...overrides(call) }
+  const fields = { ...withSandbox(said), ...found.fields }
   const { size, lastModified } = found.info
   const entity: Entity = {
     fields,
@@ -35,6 +37,7 @@ export async function getObject(call: Signed<ObjectCall>, deps: S3Deps): Promise
   }
   const asked = found.range === null ? headers : { ...headers, range: found.range, 'if-range': undefined }
   const response = await respond(entity, { method, fields: asked as Record<string, string | undefined>, watch })
+  if (response.status === 200) tellChecksum(response, found.info, call)
   if (response.status === 412) throw new MortiseError('precondition_failed', 'the object is another one')
   if (response.status !== 416) return found.range !== null && method === 'HEAD' ? ofPart(response, found) : response
   throw new S3Error('InvalidRange', 'The requested range is not satisfiable', {
@@ -124,14 +127,34 @@ function describe(info: ObjectInfo): Fields {
   return legalFields(objectFields(info))
 }
 
+/** Beside the whole only: clients compare it with what they get, be it a part or the nothing of a 304. */
+function tellChecksum(response: Response, info: ObjectInfo, { headers, query }: ObjectCall): void {
+  if (one(headers, 'x-amz-checksum-mode')?.toUpperCase() !== 'ENABLED') return
+  if (headers.range !== undefined || query.get('partNumber') !== undefined) return
+  for (const [name, value] of Object.entries(checksumFields(checksumOf(info)))) response.headers.set(name, value)
+}
+
 /** Fields of the answer that the client who signed wishes otherwise. */
 function overrides({ query }: ObjectCall): Fields {
   const fields: Fields = {}
   for (const name of overridable) {
     const value = query.get(`response-${name}`)
-    if (value !== undefined && value !== '') fields[name] = value
+    if (value === undefined || value === '') continue
+    if (!isLegalValue(value)) {
+      throw new S3Error('InvalidArgument', 'Header value cannot be represented using ISO-8859-1.', {
+        ArgumentName: `response-${name}`,
+      })
+    }
+    fields[name] = value
   }
-  return withSafety(legalFields(fields))
+  return fields
+}
+
+/** A signed URL is opened in browsers, and what it leads to may be of anybody: no page among it gets to run scripts here. */
+function withSandbox(fields: Fields): Fields {
+  const type = fields['content-type']?.toLowerCase() ?? ''
+  if (/^\s*(?:text\/html|[^;]*xml)/.test(type)) fields['content-security-policy'] ??= "script-src 'none'; sandbox"
+  return withSafety(fields)
 }
 
 const overridable = [

@@ -1,4 +1,5 @@
 import type { ObjectCall, Signed } from './call.ts'
+import { elementOf } from './checksum.ts'
 import type { S3Deps } from './deps.ts'
 import { S3Error } from './error.ts'
 import { uploadOf } from './upload-of.ts'
@@ -24,11 +25,14 @@ export async function listParts(call: Signed<ObjectCall>, deps: S3Deps): Promise
     NextPartNumberMarker: page.at(-1)?.number ?? marker,
     MaxParts: limit,
     IsTruncated: page.length < all.length,
-    Part: page.map(({ number, md5, size, lastModified }) => ({
+    ChecksumAlgorithm: upload.checksum?.algorithm.toUpperCase(),
+    ChecksumType: upload.checksum?.type,
+    Part: page.map(({ number, md5, size, lastModified, checksum }) => ({
       PartNumber: number,
       LastModified: lastModified.toISOString(),
       ETag: `"${md5}"`,
       Size: size,
+      ...(checksum ? { [elementOf(checksum.algorithm)]: checksum.value } : {}),
     })),
   })
 }

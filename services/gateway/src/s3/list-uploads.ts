@@ -4,7 +4,7 @@ import { S3Error } from './error.ts'
 import type { Upload } from './uploads/uploads.ts'
 import { xmlResponse } from './xml.ts'
 
-/** The uploads that nobody completed, in the order of their keys. Of very many, only the oldest are looked at. */
+/** The uploads that nobody completed, in the order of their keys. All are looked at, and no more kept than are told. */
 export async function listUploads(call: Signed<BucketCall>, deps: S3Deps): Promise<Response> {
   const { bucket, query, signal } = call
   const text = (name: string) => query.get(name) ?? ''
@@ -13,15 +13,21 @@ export async function listUploads(call: Signed<BucketCall>, deps: S3Deps): Promi
   const [keyMarker, idMarker] = [text('key-marker'), text('upload-id-marker')]
   const print = printer(query.get('encoding-type'))
 
-  const all = (await deps.uploads.list(bucket.name, signal)).filter(({ key }) => key.startsWith(`/${prefix}`))
-  const behind = all.sort(byKey).filter(upload => isBehind(upload, { keyMarker, idMarker, delimiter }))
-  const { uploads, prefixes, next } = page(behind, prefix, delimiter, limit)
+  const told = await firstEntries(deps.uploads.each(bucket.name, signal), limit + 1, upload =>
+    upload.key.startsWith(`/${prefix}`) && isBehind(upload, { keyMarker, idMarker, delimiter })
+      ? entryOf(upload, prefix, delimiter)
+      : null,
+  )
+  const page = told.slice(0, limit)
+  const uploads = page.flatMap(({ upload }) => upload ?? [])
+  const prefixes = page.flatMap(({ key, upload }) => (upload ? [] : [key]))
+  const next = told.length > limit ? (page.at(-1) ?? null) : null
   return xmlResponse('ListMultipartUploadsResult', {
     Bucket: bucket.name,
     KeyMarker: print(keyMarker),
     UploadIdMarker: idMarker,
     NextKeyMarker: next === null ? undefined : print(next.key),
-    NextUploadIdMarker: next?.id,
+    NextUploadIdMarker: next?.upload?.id,
     Prefix: print(prefix),
     Delimiter: delimiter === '' ? undefined : print(delimiter),
     EncodingType: query.get('encoding-type'),
@@ -39,25 +45,39 @@ export async function listUploads(call: Signed<BucketCall>, deps: S3Deps): Promi
   })
 }
 
-function page(behind: Upload[], prefix: string, delimiter: string, limit: number) {
-  const uploads: Upload[] = []
-  const prefixes = new Set<string>()
-  let last: { key: string; id?: string } | null = null
-  for (const upload of behind) {
-    const key = upload.key.slice(1)
-    const at = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length)
-    const common = at === -1 ? null : key.slice(0, at + delimiter.length)
-    if (common !== null && prefixes.has(common)) continue
-    if (uploads.length + prefixes.size >= limit) return { uploads, prefixes: [...prefixes], next: last }
-    if (common === null) uploads.push(upload)
-    else prefixes.add(common)
-    last = common === null ? { key, id: upload.id } : { key: common }
-  }
-  return { uploads, prefixes: [...prefixes], next: null }
+/** One line of the listing: an upload, or a common prefix. */
+type Entry = { key: string; upload?: Upload }
+
+function entryOf(upload: Upload, prefix: string, delimiter: string): Entry {
+  const key = upload.key.slice(1)
+  const at = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length)
+  return at === -1 ? { key, upload } : { key: key.slice(0, at + delimiter.length) }
 }
 
-function byKey(a: Upload, b: Upload): number {
-  return Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) || (a.id < b.id ? -1 : 1)
+/** The first entries in their order, each once. Never more than twice as many are kept. */
+async function firstEntries(
+  uploads: AsyncIterable<Upload>,
+  count: number,
+  read: (upload: Upload) => Entry | null,
+): Promise<Entry[]> {
+  let first = new Map<string, Entry>()
+  const cut = () => {
+    first = new Map([...first].sort(([, a], [, b]) => byKey(a, b)).slice(0, count))
+  }
+  for await (const upload of uploads) {
+    const entry = read(upload)
+    if (!entry) continue
+    first.set(`${entry.key}\0${entry.upload?.id ?? ''}`, entry)
+    if (first.size >= 2 * count) cut()
+  }
+  cut()
+  return [...first.values()]
+}
+
+function byKey(a: Entry, b: Entry): number {
+  return (
+    Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) || ((a.upload?.id ?? '') < (b.upload?.id ?? '') ? -1 : 1)
+  )
 }
 
 type Markers = { keyMarker: string; idMarker: string; delimiter: string }

@@ -1,6 +1,6 @@
 import { parseQuery } from '@mortise/plan'
 import { describe, expect, it } from 'vitest'
-import { isSigned, subResourceOf } from './names.ts'
+import { isOnlyOfS3, isSigned, subResourceOf } from './names.ts'
 
 it.each([
   ['', ''],
@@ -14,6 +14,17 @@ it.each([
   ['acl&versionId=3', 'acl,versionId'],
 ])('?%s is about "%s"', (query, about) => {
   expect(subResourceOf(parseQuery(query))).toBe(about)
+})
+
+it.each([
+  ['/a/b.jpg', false],
+  ['/.../b', false],
+  ['/a/', true],
+  ['/a//b', true],
+  ['//a', true],
+  ['//', true],
+])('the key %s is one of the S3 API only: %s', (key, only) => {
+  expect(isOnlyOfS3(key)).toBe(only)
 })
 
 describe('a signature of AWS', () => {

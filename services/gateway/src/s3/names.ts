@@ -1,4 +1,4 @@
-import { parseQuery, type Query } from '@mortise/plan'
+import { parseQuery, publicKey, type Query } from '@mortise/plan'
 
 /** The names in a query that make a request one about something else than the bucket or the object itself. */
 const subResources = new Set([
@@ -19,6 +19,14 @@ export function subResourceOf(query: Query): string {
   const version = query.get('versionId')
   if (version !== undefined && version !== '' && version !== 'null') names.push('versionId')
   return names.sort().join(',')
+}
+
+/**
+ * Whether a key is that of an object in the S3 API only. Whatever the URL says to everybody else, an object that repeats a
+ * slash or looks like a folder is found, written and deleted under just that key, and nothing is made of it.
+ */
+export function isOnlyOfS3(key: string): boolean {
+  return key.endsWith('/') || key !== publicKey(key)
 }
 
 /** Whether a request carries a signature of AWS, right or wrong; other schemes of `Authorization` are nobody's here. */

@@ -13,6 +13,7 @@ const maxMetadata = 2048
 const refused = [/^x-amz-tagging$/, /^x-amz-grant-/, /^x-amz-server-side-encryption/, /^x-amz-object-lock-/].concat([
   /^x-amz-website-redirect-location$/,
   /^x-amz-write-offset-bytes$/,
+  /^x-amz-copy-source-server-side-encryption/,
 ])
 
 /**
@@ -33,14 +34,15 @@ export function readFacts(headers: Headers): ObjectFacts {
   }
   const facts: ObjectFacts = { metadata: readMetadata(headers) }
   const encoding = storedEncoding(one(headers, 'content-encoding'))
-  const [type, control, language, disposition] = ['type', 'control', 'language', 'disposition'].map(name =>
-    one(headers, name === 'control' ? 'cache-control' : `content-${name}`),
-  )
+  const [type, control, language, disposition, expires] = [
+    ...['content-type', 'cache-control', 'content-language', 'content-disposition', 'expires'],
+  ].map(name => one(headers, name))
   if (type) facts.contentType = type
   if (control) facts.cacheControl = control
   if (encoding) facts.contentEncoding = encoding
   if (language) facts.contentLanguage = language
   if (disposition) facts.contentDisposition = disposition
+  if (expires) facts.expires = expires
   return facts
 }
 
@@ -55,6 +57,7 @@ export function factsOf(info: ObjectFacts): ObjectFacts {
   if (info.contentEncoding) facts.contentEncoding = info.contentEncoding
   if (info.contentLanguage) facts.contentLanguage = info.contentLanguage
   if (info.contentDisposition) facts.contentDisposition = info.contentDisposition
+  if (info.expires) facts.expires = info.expires
   return facts
 }
 

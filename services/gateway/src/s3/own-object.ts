@@ -5,6 +5,7 @@ import { isReserved } from '../reserved.ts'
 import type { BucketCall, ObjectCall } from './call.ts'
 import type { S3Deps } from './deps.ts'
 import { S3Error } from './error.ts'
+import { isOnlyOfS3 } from './names.ts'
 
 /** The storage of a bucket's originals. */
 export function ownStorage({ bucket }: Pick<BucketCall, 'bucket'>, { storage }: S3Deps): Storage {
@@ -25,9 +26,7 @@ export function writableLocation(
   deps: Pick<S3Deps, 'planner'>,
 ): Location {
   const own = ownLocation(call)
-  // With repeated slashes a listing would tell another name than the one that was written.
-  if (/\/{2}/.test(own.key)) throw new S3Error('InvalidRequest', 'A key cannot have repeated slashes.')
-  if (own.key.endsWith('/')) return own
+  if (isOnlyOfS3(own.key)) return own
   const meant = deps.planner.plan({ target: call.target, accepts: [] })
   if (meant.kind !== 'object' || !isSame(meant.object, own)) {
     throw new S3Error('MethodNotAllowed', 'This URL stands for what is made of an original; it cannot be written.')
@@ -39,10 +38,10 @@ export function isSame(one: Location, other: Location): boolean {
   return one.storage === other.storage && one.bucket === other.bucket && one.key === other.key
 }
 
-/** What the URL of a signed read means. A folder is looked for where it would be. */
+/** What the URL of a signed read means. */
 export function meaningOf(call: ObjectCall, { planner }: S3Deps): Resolution {
   const { bucket, key, target } = call
-  if (!key.endsWith('/')) return planner.plan({ target, accepts: [] })
+  if (!isOnlyOfS3(key)) return planner.plan({ target, accepts: [] })
   return { kind: 'object', bucket: bucket.name, object: ownLocation(call), imageOnly: false }
 }
 

@@ -1,8 +1,11 @@
 import type { Readable } from 'node:stream'
-import { Busboy } from '@fastify/busboy'
+import { Busboy, type BusboyInstance } from '@fastify/busboy'
+import { MortiseError } from '@mortise/errors'
 import type { BucketCall } from './call.ts'
 import { S3Error } from './error.ts'
+import { feedForm } from './feed-form.ts'
 import { one } from './object-headers.ts'
+import type { Strangers } from './strangers.ts'
 
 export type Form = AsyncDisposable & {
   /** Those before the file. */
@@ -18,58 +21,66 @@ const limits = { fieldNameSize: 256, fieldSize: 32 * 1024, fields: 64, files: 1,
 const maxFields = 64 * 1024
 const fieldsMs = 30_000
 
-/** Reads a form up to its file. What follows that is passed over when the form is disposed of. */
-export async function readForm({ headers, body, signal }: BucketCall): Promise<Form> {
+export type FormRequest = Pick<BucketCall, 'headers' | 'body' | 'signal'> & {
+  /** Of all of it. */
+  maxBytes: number
+}
+
+/**
+ * Reads a form up to its file. What follows that is not looked at when the form is disposed of. Throws `S3Error`, and
+ * `overloaded` when others who have not proven anything came after it and there are too many of them.
+ */
+export async function readForm({ headers, body, signal, maxBytes }: FormRequest, strangers: Strangers): Promise<Form> {
   const { promise, resolve, reject } = Promise.withResolvers<Omit<Form, keyof AsyncDisposable>>()
-  const fields: [string, string][] = []
   const parser = createParser(one(headers, 'content-type') ?? '')
-  const source = body()
-  let size = 0
   let file: Readable | null = null
-  const fail = () => {
-    const error = malformed()
+  let failed = false
+  const fail = (error: Error) => {
+    failed = true
     reject(error)
     file?.destroy(error)
   }
-  parser.on('field', (name, value, nameCut, valueCut) => {
-    size += name.length + value.length
-    if (nameCut || valueCut || size > maxFields) fail()
-    else if (!file) fields.push([name, value])
-  })
+  const broken = () => fail(malformed())
+  const fields = collectFields(parser, broken)
   parser.on('file', (name, stream, filename) => {
     // Its failure is told to whoever reads it; before that, here.
-    stream.on('error', fail)
-    if (name !== 'file' || file) return void stream.resume()
+    stream.on('error', broken)
+    // What failed before still hears of the rest of a chunk.
+    if (name !== 'file' || file || failed) return void stream.resume()
     file = stream
-    resolve({ fields, file: stream, filename: filename ?? '' })
+    resolve({ fields: [...fields], file: stream, filename: filename ?? '' })
   })
-  parser.on('fieldsLimit', fail)
-  parser.on('error', fail)
+  parser.on('error', broken)
   parser.on('finish', () =>
     reject(new S3Error('InvalidArgument', 'POST requires exactly one file upload per request.')),
   )
-  source.on('error', fail)
-  source.on('aborted', fail)
-  signal.addEventListener('abort', fail, { once: true })
-  source.pipe(parser)
-  const late = setTimeout(fail, fieldsMs)
-  const close = async () => {
-    signal.removeEventListener('abort', fail)
-    source.off('error', fail).off('aborted', fail).unpipe(parser)
-    file?.resume()
-    source.resume()
-  }
+  const close = feedForm(parser, { source: body(), signal, maxBytes }, { broken, aborted: broken, tooLarge: broken })
+  const late = setTimeout(() => fail(new S3Error('RequestTimeout', 'The form took too long.')), fieldsMs)
+  using _place = strangers.enter(() => fail(new MortiseError('overloaded', 'too many forms at one time')))
   try {
-    return { ...(await promise), [Symbol.asyncDispose]: close }
+    return { ...(await promise), [Symbol.asyncDispose]: async () => close() }
   } catch (error) {
-    await close()
+    close()
     throw error
   } finally {
     clearTimeout(late)
   }
 }
 
-function createParser(contentType: string) {
+/** They come as the parser finds them. */
+function collectFields(parser: BusboyInstance, fail: () => void): [name: string, value: string][] {
+  const fields: [string, string][] = []
+  let size = 0
+  parser.on('field', (name: string | undefined, value, nameCut, valueCut) => {
+    size += (name ?? '').length + value.length
+    if (name === undefined || nameCut || valueCut || size > maxFields) fail()
+    else fields.push([name, value])
+  })
+  parser.on('fieldsLimit', fail)
+  return fields
+}
+
+function createParser(contentType: string): BusboyInstance {
   try {
     return new Busboy({ headers: { 'content-type': contentType }, limits })
   } catch {

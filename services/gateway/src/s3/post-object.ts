@@ -5,16 +5,21 @@ import type { BucketCall } from './call.ts'
 import { targetOf } from './delete-object.ts'
 import type { S3Deps } from './deps.ts'
 import { S3Error } from './error.ts'
+import { asHeaders } from './form-headers.ts'
 import { readFacts } from './object-headers.ts'
 import { writableLocation } from './own-object.ts'
 import { readForm } from './post-form.ts'
 import { spool } from './spool.ts'
 import { xmlResponse } from './xml.ts'
 
+/** Bytes of a form besides its file. */
+const overhead = 1024 * 1024
+
 /** An upload from a browser's form: its policy, which is signed, says what may be uploaded. */
 export async function postObject(call: BucketCall, deps: S3Deps): Promise<Response> {
   const { bucket, signal } = call
-  await using form = await readForm(call)
+  const maxBytes = deps.uploadBytes + overhead
+  await using form = await readForm({ ...call, maxBytes }, deps.strangers)
   const { fields, file, filename } = form
   const accepted = deps.auth.authenticatePost(
     { bucket: bucket.name, fields, filename, now: new Date(deps.now()) },
@@ -25,8 +30,8 @@ export async function postObject(call: BucketCall, deps: S3Deps): Promise<Respon
   parseTarget(target)
   const location = writableLocation({ bucket, key, target }, deps)
   if (key.endsWith('/')) throw new S3Error('InvalidRequest', 'A folder is not uploaded with a form.')
-  const facts = readFacts(Object.fromEntries(accepted.fields))
-  using _slot = deps.slots.take()
+  const facts = readFacts(asHeaders(accepted.fields))
+  using _slot = deps.slots.take(accepted.fields.get('x-amz-signature') ?? accepted.fields.get('signature'))
   const { stream } = verifyBody(file, { ...accepted.body, sizeRange: sizeRange(accepted, deps) })
   const record = { key, facts, initiator: accepted.accessKey }
   const info = await spool({ stream, location, record, signal }, deps)

@@ -1,4 +1,5 @@
 import type { ObjectCall, Signed } from './call.ts'
+import { checksumFields, saidIn } from './checksum.ts'
 import type { S3Deps } from './deps.ts'
 import { readConditions, readFacts } from './object-headers.ts'
 import { ownStorage, writableLocation } from './own-object.ts'
@@ -13,5 +14,7 @@ export async function putObject(call: Signed<ObjectCall>, deps: S3Deps): Promise
   const body = { source: call.body(), check, size }
   const { info, checksums } = await storeBody(ownStorage(call, deps), location, body, facts, signal)
   await deps.changed(location)
-  return new Response(null, { headers: { etag: `"${info.etag}"`, ...checksums, 'content-length': '0' } })
+  return new Response(null, {
+    headers: { etag: `"${info.etag}"`, ...checksumFields(saidIn(checksums)), 'content-length': '0' },
+  })
 }

@@ -8,6 +8,7 @@ import { errorDocument, replyTo, S3Error, type S3Reply } from './error.ts'
 import { isSigned, subResourceOf } from './names.ts'
 import type { Operation } from './operation.ts'
 import { operations } from './operations.ts'
+import { pace } from './pace.ts'
 
 export type S3Request = {
   method: string
@@ -31,6 +32,8 @@ export type S3 = {
    * signature are thrown, and for mort's words; the others are documents.
    */
   answer(request: S3Request): Promise<Response | null>
+  /** An error as clients of S3 know it. */
+  render(error: unknown, request: Pick<S3Request, 'method' | 'target' | 'requestId'>): Response
 }
 
 export type S3Options = S3Deps & { onError(error: unknown, reply: S3Reply, request: S3Request): void }
@@ -38,26 +41,47 @@ export type S3Options = S3Deps & { onError(error: unknown, reply: S3Reply, reque
 export function createS3(deps: S3Options): S3 {
   return {
     takes: ({ method, target, headers }) =>
-      (method !== 'GET' && method !== 'HEAD') || aboutBucket.test(target) || isSigned(target, text(headers)),
+      (method !== 'GET' && method !== 'HEAD') ||
+      aboutBucket.test(target) ||
+      overrides.test(target) ||
+      isSigned(target, text(headers)),
 
     async answer(request) {
       const signed = isSigned(request.target, text(request.headers))
+      using paced = pace(request, deps.pace)
+      const { signal } = paced
       try {
-        const response = await run(readCall(deps, request, signed), deps)
+        const call = readCall(deps, { ...request, signal, body: () => paced.body() }, signed)
+        const response = await run(call, sharing(deps, call))
         response?.headers.set('x-amz-request-id', request.requestId)
         return response
       } catch (thrown) {
         if (!signed && !isForm(request)) throw thrown
-        const error = request.signal.aborted
-          ? new MortiseError('cancelled', 'the client left', { cause: thrown })
-          : thrown
+        const left = request.signal.aborted && new MortiseError('cancelled', 'the client left', { cause: thrown })
+        const error = paced.tooSlow ? tooSlow() : left || thrown
         const reply = replyTo(error)
         deps.onError(error, reply, request)
         return errorResponse(reply, request)
       }
     },
+
+    render: (error, request) => errorResponse(replyTo(error), request),
   }
 }
+
+/** Who has only a signed URL has only a share of the slots. */
+function sharing(deps: S3Deps, { signer, query }: S3Call): S3Deps {
+  if (!signer?.form.endsWith('-query')) return deps
+  const proof = query.get('X-Amz-Signature') ?? query.get('Signature') ?? ''
+  return { ...deps, slots: { take: () => deps.slots.take(proof) } }
+}
+
+function tooSlow(): S3Error {
+  return new S3Error('RequestTimeout', 'The body of your request came too slowly.')
+}
+
+/** Wishes for other headers, which only who signs may have. */
+const overrides = /[?&]response-(?:cache-control|content-(?:disposition|encoding|language|type)|expires)=/
 
 /** `/` and `/bucket`, with or without a query. An escaped slash is one, as in mort. */
 const aboutBucket = /^\/(?:[^/?%]|%(?!2f))*(?:\?|$)/i
@@ -79,7 +103,7 @@ function readAddress(target: string): { bucketName: string; key: string | null; 
     const { bucket, key } = parseAddress(path)
     return { bucketName: bucket, key, query: parseQuery(asSigned(query.raw)) }
   } catch (error) {
-    throw new S3Error('InvalidURI', error instanceof Error ? error.message : 'path')
+    throw new S3Error('InvalidURI', `The URL cannot be used: ${error instanceof Error ? error.message : 'path'}.`)
   }
 }
 
@@ -131,7 +155,10 @@ function mayBeAnonymous({ method, bucketName, key, query, headers }: S3Call): bo
 }
 
 /** As in mort: nobody's bucket is 403, and so is the list of buckets; somebody's bucket is 401. */
-function unsigned({ bucket, method }: S3Call): MortiseError {
+function unsigned({ bucket, method, key, target }: S3Call): MortiseError {
+  if (key !== null && (method === 'GET' || method === 'HEAD') && overrides.test(target)) {
+    return new MortiseError('invalid_request', 'headers of the answer are chosen by signed requests only')
+  }
   if (!bucket || method === 'GET' || method === 'HEAD') return new MortiseError('forbidden', 'a signature is needed')
   return new MortiseError('unauthenticated', 'writing needs a signature')
 }
@@ -150,7 +177,10 @@ function bucketCall(call: S3Call): BucketCall {
   return call as BucketCall
 }
 
-function errorResponse(reply: S3Reply, { method, target, requestId }: S3Request): Response {
+function errorResponse(
+  reply: S3Reply,
+  { method, target, requestId }: Pick<S3Request, 'method' | 'target' | 'requestId'>,
+): Response {
   const body = errorDocument(reply, target.split('?', 1)[0] ?? '', requestId)
   const headers: Record<string, string> = {
     'content-type': 'application/xml',
@@ -158,6 +188,8 @@ function errorResponse(reply: S3Reply, { method, target, requestId }: S3Request)
     'x-content-type-options': 'nosniff',
     'x-amz-request-id': requestId,
   }
+  // What is left of its body nobody waits for.
+  if (reply.s3Code === 'RequestTimeout') headers.connection = 'close'
   if (reply.retryAfter !== null) headers['retry-after'] = String(reply.retryAfter)
   return new Response(method === 'HEAD' ? null : body, { status: reply.status, headers })
 }

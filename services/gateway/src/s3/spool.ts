@@ -8,7 +8,7 @@ import type { Part, Upload } from './uploads/uploads.ts'
 export type Spooled = { stream: Readable; location: Location; record: UploadRecord; signal: AbortSignal }
 
 /** What is shorter needs no parts; of what is longer so much is in memory. */
-const pieceBytes = 8 * 1024 * 1024
+const pieceBytes = 1024 * 1024
 
 /** Stores a body whose length nobody knows before its end: as parts, which are joined then. */
 export async function spool(what: Spooled, deps: S3Deps): Promise<ObjectInfo> {

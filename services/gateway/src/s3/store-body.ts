@@ -1,8 +1,9 @@
-import type { Readable } from 'node:stream'
+import { addAbortSignal, type Readable } from 'node:stream'
 import type { Location } from '@mortise/plan'
 import { type BodyCheck, type VerifiedBody, verifyBody } from '@mortise/s3-auth/body'
 import { S3Refusal } from '@mortise/s3-auth/refusal'
 import type { NewObject, ObjectInfo, Storage } from '@mortise/storage'
+import { keeping } from './checksum.ts'
 import type { S3Deps } from './deps.ts'
 import { S3Error } from './error.ts'
 
@@ -33,9 +34,11 @@ export async function storeBody(
   const failure = failureOf(verified)
   try {
     // An empty body has no last byte that could be held back until the rest is proven.
-    if (size === 0) await verified.stream.forEach(() => {})
+    if (size === 0) await addAbortSignal(signal, verified.stream).forEach(() => {})
     const body = size === 0 ? new Uint8Array() : through ? through(verified.stream) : verified.stream
-    const info = await storage.put(at, { ...facts, body, size }, signal)
+    // Parts have their checksums in their names.
+    const checksum = facts.md5 ? keeping(check, facts.metadata, verified.checksums) : {}
+    const info = await storage.put(at, { ...facts, ...checksum, body, size }, signal)
     return { info, checksums: checksumHeaders(verified) }
   } catch (error) {
     throw failure() ?? error

@@ -6,7 +6,7 @@ import { forEach } from '../concurrency.ts'
 import { beginOf, idPages, keyPages, places } from './places.ts'
 
 export type Sweeper = AsyncDisposable & {
-  /** Removes all that an upload holds, in the background, or, when too much is under way there, once it is too old. */
+  /** Removes all that an upload holds, in the background, or, when too many others wait for that, once it is too old. */
   clearSoon(bucket: string, id: string): void
   /** Removes what is too old, in every bucket. Never rejects. */
   sweep(): Promise<void>
@@ -25,12 +25,15 @@ export type SweeperOptions = {
 
 const atOnce = 8
 const maxInBackground = 4
+/** Uploads that wait for that. */
+const maxWaiting = 10_000
 const dayMs = 24 * 3600_000
 
 export function createSweeper({ buckets, storageOf, maxAgeDays, sweepEvery, log, now }: SweeperOptions): Sweeper {
   const closing = new AbortController()
   const { signal } = closing
   const background = new Set<Promise<void>>()
+  const waiting: { bucket: string; id: string }[] = []
 
   /** What is below, then the folders that this may leave behind, from the inside to the outside. */
   async function clear(bucket: string, id: string): Promise<void> {
@@ -42,6 +45,13 @@ export function createSweeper({ buckets, storageOf, maxAgeDays, sweepEvery, log,
         await forEach(keys, atOnce, key => storage.delete({ bucket, key }, signal))
       }
       if (seen === 0) return
+    }
+  }
+
+  async function clearWaiting(): Promise<void> {
+    for (let next = waiting.shift(); next && !signal.aborted; next = waiting.shift()) {
+      // What stays because of an error goes when it is too old.
+      await clear(next.bucket, next.id).catch(() => {})
     }
   }
 
@@ -80,10 +90,9 @@ export function createSweeper({ buckets, storageOf, maxAgeDays, sweepEvery, log,
   return {
     sweep,
     clearSoon(bucket, id) {
+      if (waiting.length < maxWaiting) waiting.push({ bucket, id })
       if (background.size >= maxInBackground) return
-      const clearing = clear(bucket, id)
-        .catch(() => {})
-        .finally(() => background.delete(clearing))
+      const clearing = clearWaiting().finally(() => background.delete(clearing))
       background.add(clearing)
     },
     async [Symbol.asyncDispose]() {

@@ -1,5 +1,7 @@
+import { type ChecksumAlgorithm, isChecksumAlgorithm } from '@mortise/s3-auth/checksums'
 import type { StoredObject } from '@mortise/storage'
 import { z } from 'zod'
+import type { ChecksumType } from '../checksum.ts'
 import type { ObjectFacts } from '../object-headers.ts'
 
 /** What an upload is to become. */
@@ -9,6 +11,8 @@ export type UploadRecord = {
   facts: ObjectFacts
   /** The access key of who began it. */
   initiator: string
+  /** Which checksum the client wants to be kept, and of what. */
+  checksum?: { algorithm: ChecksumAlgorithm; type: ChecksumType }
 }
 
 const maxBytes = 64 * 1024
@@ -21,9 +25,16 @@ const schema = z.object({
     contentEncoding: z.string().exactOptional(),
     contentLanguage: z.string().exactOptional(),
     contentDisposition: z.string().exactOptional(),
+    expires: z.string().exactOptional(),
     metadata: z.record(z.string(), z.string()).exactOptional(),
   }),
   initiator: z.string(),
+  checksum: z
+    .object({
+      algorithm: z.string().refine(isChecksumAlgorithm),
+      type: z.literal(['FULL_OBJECT', 'COMPOSITE']),
+    })
+    .exactOptional(),
 })
 
 export function printRecord(record: UploadRecord): Uint8Array {

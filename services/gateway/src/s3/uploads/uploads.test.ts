@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { BucketConfig } from '@mortise/config'
 import { createMemoryStorage } from '@mortise/storage/memory'
 import { expect, it } from 'vitest'
-import { createUploads } from './uploads.ts'
+import { createUploads, type Uploads } from './uploads.ts'
 
 const { signal } = new AbortController()
 const dayMs = 24 * 3600_000
@@ -106,13 +106,19 @@ it('gives up what is too old, and nothing else', async () => {
   clock.now += 6 * dayMs
   const young = await begin()
   await uploads.sweep()
-  expect((await uploads.list('media', signal)).map(({ id }) => id)).toEqual([old.id, young.id])
+  expect(await idsOf(uploads)).toEqual([old.id, young.id])
   clock.now += 2 * dayMs
   await uploads.sweep()
-  expect((await uploads.list('media', signal)).map(({ id }) => id)).toEqual([young.id])
+  expect(await idsOf(uploads)).toEqual([young.id])
   expect(await keys()).toEqual([`/.mortise/uploads/${young.id}/record`])
 })
 
 it.each(['', 'x', '../../etc', '0'.repeat(41).replace(/.$/, '/')])('knows no upload %j', async id => {
   expect(await setUp().uploads.find('media', id, signal)).toBeNull()
 })
+
+async function idsOf(uploads: Uploads): Promise<string[]> {
+  const ids: string[] = []
+  for await (const { id } of uploads.each('media', signal)) ids.push(id)
+  return ids
+}

@@ -1,6 +1,7 @@
 import { createHash, type Hash, randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { Storage } from '@mortise/storage'
+import { saidIn } from '../checksum.ts'
 import { forEach } from '../concurrency.ts'
 import { S3Error } from '../error.ts'
 import { type BodyToStore, storeBody } from '../store-body.ts'
@@ -40,8 +41,8 @@ export type Uploads = AsyncDisposable & {
   joined(upload: Upload, parts: Part[], signal: AbortSignal): Readable
   /** From then on it is not found; what it held goes in the background, or when it is old enough. */
   remove(upload: Upload, signal: AbortSignal): Promise<void>
-  /** Those of a bucket; of very many only the oldest. */
-  list(bucket: string, signal: AbortSignal): Promise<Upload[]>
+  /** Those of a bucket, the oldest first. */
+  each(bucket: string, signal: AbortSignal): AsyncIterable<Upload>
   /** Removes what is too old, in every bucket. Never rejects. */
   sweep(): Promise<void>
 }
@@ -51,7 +52,6 @@ export type UploadsOptions = Omit<SweeperOptions, 'storageOf'> & {
   storage(name: string): Storage
 }
 
-const maxListed = 10_000
 const atOnce = 8
 /** More markers than this are of somebody who sends the same part again and again. */
 const maxMarkers = 50_000
@@ -91,7 +91,14 @@ export function createUploads({ storage, ...options }: UploadsOptions): Uploads 
       const hash = createHash('md5')
       const hashed = (stream: Readable) => Readable.from(hashing(stream, hash), { objectMode: false })
       const { checksums } = await storeBody(storage, at, body, {}, signal, hashed)
-      const name = partName({ number, time: now(), md5: hash.digest('hex'), size: body.size, data })
+      const name = partName({
+        number,
+        time: now(),
+        md5: hash.digest('hex'),
+        size: body.size,
+        data,
+        checksum: saidIn(checksums),
+      })
       const marker = { bucket, key: places.parts(id) + name }
       await storage.put(marker, { body: new Uint8Array(), size: 0 }, signal)
       // Whoever removed it meanwhile may have passed here already.
@@ -128,14 +135,11 @@ export function createUploads({ storage, ...options }: UploadsOptions): Uploads 
       sweeper.clearSoon(bucket, id)
     },
 
-    async list(bucket, signal) {
-      const ids: string[] = []
-      for await (const page of idPages(storageOf(bucket), bucket, signal)) {
-        ids.push(...page)
-        if (ids.length >= maxListed) break
+    async *each(bucket, signal) {
+      for await (const ids of idPages(storageOf(bucket), bucket, signal)) {
+        const found = await forEach(ids, atOnce, id => find(bucket, id, signal))
+        yield* found.filter(upload => upload !== null)
       }
-      const found = await forEach(ids.slice(0, maxListed), atOnce, id => find(bucket, id, signal))
-      return found.filter(upload => upload !== null)
     },
   }
 }
