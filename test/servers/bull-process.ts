@@ -16,7 +16,15 @@ if (role === 'worker') {
     { concurrency: 2 },
   )
 } else {
-  const derived = { size: 1, contentType: 'image/png', etag: 'e'.repeat(32), lastModified: 0, width: 1, height: 1 }
+  const derived = {
+    size: 1,
+    contentType: 'image/png',
+    etag: 'e'.repeat(32),
+    original: 'v1',
+    lastModified: 0,
+    width: 1,
+    height: 1,
+  }
   await queue.consume(async () => ({ ok: true, derived, bytes: Buffer.from('x') }), { concurrency: 1 })
   const signal = new AbortController().signal
   const { ok } = await queue.submit(plan, { lane: 'interactive', deadline: Date.now() + 10_000, signal })

@@ -8,7 +8,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { expect, it } from 'vitest'
 import { photo } from '../fixtures/images.ts'
 import { describeModes } from '../modes.ts'
-import { get, send } from './client.ts'
+import { get, send, sendRaw } from './client.ts'
 import { keys, minio, refusal, s3Site, sdk } from './s3-site.ts'
 
 const { folder, storages } = await s3Site()
@@ -85,6 +85,60 @@ describeModes('who may write', setUp, cluster => {
     const url = await getSignedUrl(client, command, { expiresIn: 60 })
     const { status, headers } = await get(url.replaceAll('%3B', ';'))
     expect([status, headers.get('content-disposition')]).toEqual([200, 'attachment; filename=x'])
+  })
+
+  it('lets only who signed choose headers of the answer, and only real ones', async () => {
+    const { url } = cluster()
+    await minio(url).putObject(Bucket, 'plain.txt', '<p>')
+    const signed = (query: Record<string, string>) => minio(url).presignedUrl('GET', Bucket, 'plain.txt', 60, query)
+    const bare = await get(`${url}/media/plain.txt?response-content-type=text/html`)
+    expect([bare.status, bare.headers.get('content-type')]).toEqual([400, 'application/json'])
+    for (const value of ['a\r\nset-cookie: b', 'a\nb', '日本']) {
+      const answer = await get(await signed({ 'response-content-disposition': value }))
+      expect([answer.status, codeIn(answer.text), answer.headers.get('set-cookie')]).toEqual([
+        400,
+        'InvalidArgument',
+        null,
+      ])
+    }
+  })
+
+  it('lets no page that somebody uploaded run scripts behind a signed URL', async () => {
+    const { url } = cluster()
+    for (const [name, type] of [
+      ['page', 'text/html; charset=utf-8'],
+      ['drawing', 'image/svg+xml'],
+      ['document', 'application/xhtml+xml'],
+    ]) {
+      await minio(url).putObject(Bucket, `open/${name}`, '<p>', 3, { 'Content-Type': type! })
+      const { headers } = await get(await minio(url).presignedUrl('GET', Bucket, `open/${name}`, 60))
+      expect(headers.get('content-security-policy')).toContain('sandbox')
+      expect(headers.get('x-content-type-options')).toBe('nosniff')
+    }
+    const query = { 'response-content-type': 'text/html' }
+    await minio(url).putObject(Bucket, 'open/text', '<p>', 3, { 'Content-Type': 'text/plain' })
+    const { headers } = await get(await minio(url).presignedUrl('GET', Bucket, 'open/text', 60, query))
+    expect(headers.get('content-security-policy')).toContain('sandbox')
+  })
+
+  it('reads a target that names the host as one that does not', async () => {
+    const { url } = cluster()
+    await minio(url).putObject(Bucket, 'far.txt', 'far')
+    for (const path of [
+      '/media/far.txt',
+      (await minio(url).presignedUrl('GET', Bucket, 'far.txt', 60)).slice(url.length),
+    ]) {
+      const { host } = new URL(url)
+      for (const target of [`http://${host}${path}`, `HTTP://${host}${path}`]) {
+        const { status, body } = await sendRaw(url, `GET ${target}`)
+        expect([status, body]).toEqual([200, 'far'])
+      }
+    }
+    const listed = await sendRaw(url, 'GET http://elsewhere?x=1')
+    expect(listed.status).toBe(403)
+    const put = (await presignedPut(url, 'far-put')).slice(url.length)
+    const { status } = await sendRaw(url, `PUT http://${new URL(url).host}${put}`, ['Content-Length: 0'])
+    expect(status).toBe(200)
   })
 
   it('opens nothing of another private bucket by the key of one', async () => {

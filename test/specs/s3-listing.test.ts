@@ -1,6 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import {
+  AbortMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  type CreateMultipartUploadCommandOutput,
+  ListMultipartUploadsCommand,
   ListObjectsCommand,
   ListObjectsV2Command,
   type ListObjectsV2CommandInput,
@@ -104,6 +108,36 @@ describeModes('listings of the S3 API', setUp, cluster => {
     const signed = await minio(url).presignedGetObject('closed', 'secret.txt', 60)
     for (let i = 0; i < 2; i++) expect((await get(signed)).text).toBe('secret')
     expect((await get(`${url}/closed/secret.txt`)).status).toBe(403)
+  })
+
+  it('tells uploads that are not complete in pages, each once', async () => {
+    const client = sdk(cluster().url)
+    const wanted = ['u/b/1', 'u/a', 'u/c', 'u/b/2', 'u/a', 'u/😀', 'v']
+    const begin = (Key: string) => client.send(new CreateMultipartUploadCommand({ Bucket, Key }))
+    const begun: CreateMultipartUploadCommandOutput[] = []
+    for (const Key of wanted) begun.push(await begin(Key))
+    const pages = async (more: object) => {
+      const found: string[] = []
+      for (let at = {}; ; ) {
+        const input = { Bucket, EncodingType: 'url' as const, ...more, ...at }
+        const page = await client.send(new ListMultipartUploadsCommand(input))
+        const told = [...(page.Uploads ?? []).map(({ Key }) => Key), ...(page.CommonPrefixes ?? []).map(p => p.Prefix)]
+        found.push(...told.map(text => decodeURIComponent(text ?? '')))
+        if (!page.IsTruncated) return found
+        expect(told.length).toBeGreaterThan(0)
+        const [KeyMarker, UploadIdMarker] = [decodeURIComponent(page.NextKeyMarker ?? ''), page.NextUploadIdMarker]
+        at = UploadIdMarker ? { KeyMarker, UploadIdMarker } : { KeyMarker }
+      }
+    }
+    for (const MaxUploads of [1, 2, 3, 1000]) {
+      expect(await pages({ MaxUploads })).toEqual(['u/a', 'u/a', 'u/b/1', 'u/b/2', 'u/c', 'u/😀', 'v'])
+      const folders = await pages({ MaxUploads, Prefix: 'u/', Delimiter: '/' })
+      expect(folders.toSorted()).toEqual(['u/a', 'u/a', 'u/b/', 'u/c', 'u/😀'])
+    }
+    for (const { Key, UploadId } of begun) {
+      await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
+    }
+    expect(await pages({})).toEqual([])
   })
 
   it('does not hand out what it keeps for itself', async () => {

@@ -37,7 +37,7 @@ export function sdk(url: string, { accessKeyId, secretAccessKey, ...more }: Give
   return client
 }
 
-export function minio(url: string, more: { accessKey?: string; secretKey?: string } = {}): Client {
+export function minio(url: string, more: { accessKey?: string; secretKey?: string; partSize?: number } = {}): Client {
   const { hostname, port } = new URL(url)
   return new Client({
     endPoint: hostname,
