@@ -11,18 +11,21 @@ const allowed: Record<string, string[]> = {
   errors: [],
   telemetry: [],
   config: ['errors'],
+  redis: [],
+  changes: ['async', 'errors', 'redis'],
   'response-cache': ['async', 'errors'],
   storage: ['errors'],
   operations: ['errors'],
   plan: ['errors', 'operations', 'config'],
-  queue: ['async', 'errors', 'plan'],
+  queue: ['async', 'errors', 'plan', 'redis'],
   image: ['async', 'errors', 'plan', 'operations'],
   fetch: ['errors'],
   's3-auth': ['errors'],
-  derive: ['async', 'errors', 'fetch', 'operations', 'plan', 'storage', 'image'],
+  derive: ['async', 'changes', 'errors', 'fetch', 'operations', 'plan', 'storage', 'image'],
   worker: ['errors', 'telemetry', 'config', 'storage', 'operations', 'plan', 'queue', 'image', 'derive'],
   gateway: [
     'async',
+    'changes',
     'errors',
     'telemetry',
     'config',
@@ -34,6 +37,7 @@ const allowed: Record<string, string[]> = {
     's3-auth',
   ],
   cli: [
+    'changes',
     'errors',
     'telemetry',
     'config',
@@ -55,14 +59,14 @@ const typesOnly: Record<string, Record<string, string[]>> = {
   plan: { config: [] },
   queue: { plan: ['@mortise/plan'] },
   image: { plan: [] },
-  derive: { fetch: [], plan: [], image: [], storage: ['@mortise/storage', '@mortise/storage/record'] },
+  derive: { changes: [], fetch: [], plan: [], image: [], storage: ['@mortise/storage', '@mortise/storage/record'] },
 }
 
 /** Each of these libraries has one home. */
 const homes: Record<string, RegExp> = {
   sharp: /^packages\/(image|operations)\//,
   bullmq: /^packages\/queue\/src\/bullmq/,
-  ioredis: /^packages\/(queue\/src\/bullmq|response-cache)/,
+  ioredis: /^packages\/(redis\/|queue\/src\/bullmq|response-cache)/,
   piscina: /^packages\/image\//,
   saxes: /^(packages\/(image\/src\/svg\/|storage\/src\/s3)|services\/gateway\/src\/s3\/xml)/,
   'fast-xml-builder': /^services\/gateway\/src\/s3\/xml/,

@@ -20,7 +20,14 @@ describe('derive', () => {
     const { derive, storages } = await start()
     const { derived, bytes } = await derive(plan, alone)
     expect(bytes && textOf(bytes)).toBe('rendered from a picture')
-    const facts = { contentType: 'image/jpeg', etag: 'digest', lastModified: expect.any(Number), width: 3, height: 2 }
+    const facts = {
+      contentType: 'image/jpeg',
+      etag: 'digest',
+      original: expect.any(String),
+      lastModified: expect.any(Number),
+      width: 3,
+      height: 2,
+    }
     expect(derived).toEqual({ size: 'rendered from a picture'.length, ...facts })
     expect(await storages.read(derivative)).toBe('rendered from a picture')
   })

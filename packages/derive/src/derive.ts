@@ -1,3 +1,4 @@
+import type { Changes } from '@mortise/changes'
 import { MortiseError } from '@mortise/errors'
 import type { ImagePool } from '@mortise/image'
 import type { Derived, Location, Plan } from '@mortise/plan'
@@ -15,6 +16,7 @@ export type DeriveDeps = {
   images: ImagePool
   /** Not disposed here. */
   overlays: Overlays
+  changes: Pick<Changes, 'mark'>
   /** Both are one object: what is stored as one would take the place of the other. */
   isSameObject(one: Location, other: Location): boolean
   /** Originals in memory at one time, being read or rendered; and as many derivatives, being stored. */
@@ -57,11 +59,11 @@ export function createDerive(deps: DeriveDeps): Derive {
     if (!plan.derivative.storage.endsWith('/transform')) {
       throw new MortiseError('invalid_request', `a derivative is not stored in ${plan.derivative.storage}`)
     }
-    const found = await renderUnlessStored(parts, plan, signal)
+    const { mark, ...found } = await renderCurrent(parts, plan, signal)
     if (found.derived) return { derived: found.derived, bytes: null, stored: true }
-    const { rendered, version } = found
+    const { rendered, version: original } = found
     const { bytes, contentType, etag, width, height } = rendered
-    const derived = { size: bytes.byteLength, contentType, etag, lastModified: deps.now(), width, height }
+    const derived = { size: bytes.byteLength, contentType, etag, original, lastModified: deps.now(), width, height }
     onRendered(derived, bytes)
     if (deps.isSameObject(plan.original, plan.derivative)) {
       throw new MortiseError(
@@ -69,12 +71,35 @@ export function createDerive(deps: DeriveDeps): Derive {
         'the derivative is not stored, because it would take the place of its original',
       )
     }
-    await store(deps, writes, plan, derived, bytes, version, signal)
+    await store(deps, writes, plan, derived, bytes, signal)
+    // Who changed the original has deleted its derivatives, this one perhaps not yet.
+    if (!mark.isCurrent()) await withdraw(deps, plan, signal)
     return { derived, bytes, stored: deps.storage(plan.derivative.storage).kind !== 'noop' }
   }
 }
 
 type Parts = DeriveDeps & { reads: Gate; refused: Refused }
+
+/** How often an original is read that has changed before its derivative was there. */
+const maxReads = 3
+
+/** What nobody is told when the original has changed meanwhile: who asks after the change wants the new one. */
+async function renderCurrent(parts: Parts, plan: Plan, signal: AbortSignal) {
+  for (let reads = 1; reads <= maxReads; reads++) {
+    const mark = parts.changes.mark(plan.original.key)
+    const found = await renderUnlessStored(parts, plan, signal)
+    if (mark.isCurrent()) return { mark, ...found }
+  }
+  throw changing()
+}
+
+/** Throws, so that who still waits for what is taken away here gets another one. */
+async function withdraw({ storage }: DeriveDeps, { derivative }: Plan, signal: AbortSignal): Promise<never> {
+  await storage(derivative.storage).delete(derivative, signal)
+  throw changing()
+}
+
+const changing = () => new MortiseError('storage_unavailable', 'the original changes while its derivative is made')
 
 /**
  * Somebody may have made it between the look into the storage that queued this job and now, or a worker may have died
@@ -134,16 +159,15 @@ function readDerived(info: ObjectInfo, plan: string, original: string): Derived 
   if (record.plan !== plan || record.original !== original || !isWhole(info)) return null
   const { etag, width, height, modified } = record
   if (!etag || !width || !height || !modified || !info.contentType) return null
-  return { size: info.size, contentType: info.contentType, etag, lastModified: modified, width, height }
+  return { size: info.size, contentType: info.contentType, etag, original, lastModified: modified, width, height }
 }
 
 async function store(
   { storage }: DeriveDeps,
   writes: Gate,
   { id, derivative }: Plan,
-  { size, contentType, etag, width, height, lastModified: modified }: Derived,
+  { size, contentType, etag, original, width, height, lastModified: modified }: Derived,
   bytes: Uint8Array,
-  original: string,
   signal: AbortSignal,
 ): Promise<void> {
   const metadata = writeRecord({ size, width, height, plan: id, original, etag, modified })

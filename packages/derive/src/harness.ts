@@ -1,3 +1,4 @@
+import { createLocalChanges } from '@mortise/changes'
 import { MortiseError } from '@mortise/errors'
 import type { ImagePool } from '@mortise/image'
 import type { NewObject, ObjectRef, Storage } from '@mortise/storage'
@@ -22,11 +23,13 @@ export async function createBench(
   { silent = {}, originals = 4, storageTimeout = 60_000, overlays = noOverlays, now = Date.now }: BenchOptions = {},
 ) {
   const storages = createStorages(create, silent)
+  const changes = createLocalChanges(now)
   const images = createTextPool()
   const derive = createDerive({
     storage: storages.get,
     images: images.pool,
     overlays,
+    changes,
     isSameObject: (one, other) => one.key === other.key,
     originals,
     limits: { inputBytes: 100, storageTimeout },
@@ -36,7 +39,7 @@ export async function createBench(
   await storages.write({ ...basic, key: '/cat.jpg' }, 'a picture', 'image/jpeg')
   await storages.write({ ...basic, key: '/notes.txt' }, 'no picture', 'text/plain')
   await storages.write({ ...basic, key: '/large.jpg' }, 'x'.repeat(101), 'image/jpeg')
-  return { derive, storages, images }
+  return { derive, storages, images, changes }
 }
 
 const noOverlays: Overlays = { collect: async () => new Map(), async [Symbol.asyncDispose]() {} }

@@ -5,6 +5,8 @@ export type Derived = {
   contentType: string
   /** Opaque, without quotes: a digest of the bytes. */
   etag: string
+  /** The ETag of the original that it was made from. */
+  original: string
   /** Milliseconds since the epoch. */
   lastModified: number
   /** px */

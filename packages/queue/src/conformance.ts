@@ -508,7 +508,8 @@ function derived(size: number) {
     size,
     contentType: 'image/png',
     etag: 'e'.repeat(32),
-    lastModified: 1_700_000_000_000,
+    original: 'v1',
+  lastModified: 1_700_000_000_000,
     width: 10,
     height: 20,
   }

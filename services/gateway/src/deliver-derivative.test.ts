@@ -1,3 +1,4 @@
+import { createLocalChanges } from '@mortise/changes'
 import { type Plan, planFor } from '@mortise/plan'
 import { createMemoryQueue } from '@mortise/queue/memory'
 import { createMemoryStorage } from '@mortise/storage/memory'
@@ -6,7 +7,6 @@ import { createMetrics } from '@mortise/telemetry'
 import { expect, it, onTestFinished } from 'vitest'
 import { createMemoryCache } from './cache/memory-cache.ts'
 import { createResponses } from './cache/responses.ts'
-import { createVersions } from './cache/versions.ts'
 import { createDeliver } from './deliver.ts'
 import { noCodings } from './http/codings.ts'
 
@@ -30,7 +30,15 @@ async function start(stored: Plan[]) {
     async () => {
       const { id } = stored[jobs++] ?? other
       const body = Buffer.from(id)
-      const derived = { size: 32, contentType: 'image/jpeg', etag: id, lastModified: 1, width: 1, height: 1 }
+      const derived = {
+        size: 32,
+        contentType: 'image/jpeg',
+        etag: id,
+        original: 'v1',
+        lastModified: 1,
+        width: 1,
+        height: 1,
+      }
       const metadata = writeRecord({ ...derived, plan: id, original: 'v1', modified: 1 })
       await storage.put(place.derivative, { body, size: 32, contentType: 'image/jpeg', metadata }, never)
       return { ok: true, derived, bytes: null }
@@ -43,7 +51,7 @@ async function start(stored: Plan[]) {
     archive: { told: (_, error) => error },
     ...{ storage: () => storage, queue, metrics, placeholders: null, codings: noCodings, headerRules() {} },
     responses: createResponses({ cache, shared: null, metrics }),
-    versions: createVersions(),
+    changes: createLocalChanges(Date.now),
     settings: { requestTimeout: 10_000, storageTimeout: 10_000, ttl: 60, redirectAbove: 0 },
     now: Date.now,
   })

@@ -1,4 +1,6 @@
+import { setTimeout } from 'node:timers/promises'
 import { fromFailure, MortiseError } from '@mortise/errors'
+import type { Plan } from '@mortise/plan'
 import type { Outcome } from '@mortise/queue'
 import type { StoredObject } from '@mortise/storage'
 import type { Delivery } from './cache/responses.ts'
@@ -16,7 +18,7 @@ export async function deliverDerivative(
   resolution: DerivativeResolution,
   { explain, cdnLoop, signal }: Parameters<Deliver['derivative']>[1],
 ): Promise<Delivery | Replacement> {
-  const { responses, placeholders, entities, metrics, settings } = parts
+  const { responses, placeholders, entities, metrics, settings, changes } = parts
   const { plan, checkParent, negotiated } = resolution
   const ttl = checkParent ? 0 : settings.ttl
   // One plan can be the answer to a URL that negotiates and to one that does not; only the former says Vary.
@@ -26,21 +28,26 @@ export async function deliverDerivative(
     return { error, standIn: placeholders.standIn(plan) }
   }
 
-  const cached = await responses.find(cacheKey, { ttl, shared: true })
+  const version = changes.mark(plan.original.key)
+  const cached = await responses.find(cacheKey, { ttl, shared: true, version })
   if (cached) return cached
   const found = await findStored(parts, resolution, signal)
   if ('error' in found) return replace(found)
   if (found.object) {
     metrics.requestType.inc({ type: 'download' })
-    return responses.keep(cacheKey, entities.derivative(resolution, found.object, signal), ttl)
+    return responses.keep(cacheKey, { ...entities.derivative(resolution, found.object, signal), version }, ttl)
   }
   refuseLoop(resolution, cdnLoop)
   const deadline = parts.now() + settings.requestTimeout
   for (let tries = 1; tries <= maxTries; tries++) {
     const made = await make(parts, resolution, deadline, signal)
     if ('error' in made) return replace(made)
+    if (await isOutdated(parts, plan, made, signal)) {
+      await setTimeout(restMs * 4 ** tries, undefined, { signal })
+      continue
+    }
     const entity = await entityOf(parts, resolution, made, signal)
-    if (entity) return responses.keep(cacheKey, entity, ttl)
+    if (entity) return responses.keep(cacheKey, { ...entity, version }, ttl)
   }
   throw new MortiseError('storage_unavailable', 'derivative: others take its place')
 }
@@ -52,18 +59,23 @@ function refuseLoop({ plan }: DerivativeResolution, cdnLoop: string | string[] |
   throw new MortiseError('invalid_request', 'watermark: a watermark that has a watermark of its own')
 }
 
-/** How often a derivative is made that another one has replaced afterwards. */
+/** How often a derivative is made that another one has replaced afterwards, or whose original was. */
 const maxTries = 3
+
+/** Milliseconds, four times as long at every try: for the job of the original that was, whose result is being stored. */
+const restMs = 20
 
 /** Throws what fails in the storage of derivatives; a placeholder does not hide that, as in mort. */
 async function findStored(
-  { opener }: Parts,
+  { opener, changes }: Parts,
   { plan, checkParent }: DerivativeResolution,
   signal: AbortSignal,
 ): Promise<{ object: StoredObject | null } | Failed> {
-  const parent = checkParent ? opener.head(plan.original, signal) : null
+  // A worker may have stored one of the original that was while it changed.
+  const strict = changes.isRecent(plan.original.key)
+  const parent = checkParent || strict ? opener.head(plan.original, signal) : null
   try {
-    return { object: await opener.openCurrent(plan, parent, signal) }
+    return { object: await opener.openCurrent(plan, parent, { strict, signal }) }
   } catch (error) {
     const ofParent = await parent?.then(
       () => null,
@@ -94,6 +106,13 @@ async function make(
   } catch (error) {
     return { error }
   }
+}
+
+/** A job that began before its original changed may still answer; what it made counts no more. */
+async function isOutdated({ opener, changes }: Parts, { original }: Plan, { derived }: Made, signal: AbortSignal) {
+  if (!changes.isRecent(original.key)) return false
+  const info = await opener.head(original, signal)
+  return info?.etag !== derived.original
 }
 
 /**

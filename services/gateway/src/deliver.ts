@@ -1,3 +1,4 @@
+import type { Changes } from '@mortise/changes'
 import { MortiseError } from '@mortise/errors'
 import type { Location, Resolution } from '@mortise/plan'
 import type { JobQueue } from '@mortise/queue'
@@ -5,7 +6,6 @@ import { type ByteRange, isImage, type Storage, type StoredObject } from '@morti
 import type { Metrics } from '@mortise/telemetry'
 import type { Archive } from './archive.ts'
 import type { Delivery, Responses } from './cache/responses.ts'
-import type { Versions } from './cache/versions.ts'
 import { deliverDerivative } from './deliver-derivative.ts'
 import { createEntities, type Entities } from './entities.ts'
 import type { Codings } from './http/codings.ts'
@@ -19,7 +19,7 @@ export type DeliverDeps = {
   queue: JobQueue
   archive: Pick<Archive, 'told'>
   responses: Responses
-  versions: Versions
+  changes: Pick<Changes, 'mark' | 'isRecent'>
   placeholders: Placeholders | null
   headerRules: HeaderRules
   codings: Codings
@@ -87,7 +87,7 @@ export function createDeliver(deps: DeliverDeps): Deliver {
 }
 
 async function deliverObject(
-  { responses, opener, entities, metrics, settings, versions }: Parts,
+  { responses, opener, entities, metrics, settings, changes }: Parts,
   { bucket, object: location, imageOnly }: ObjectResolution,
   { head, range, signal }: Parameters<Deliver['object']>[1],
 ): Promise<Delivery | Redirection> {
@@ -95,7 +95,7 @@ async function deliverObject(
   if (location.key.endsWith('/')) throw new MortiseError('no_such_object', 'a folder is no object')
   // The header rules of the asking bucket are in what is cached.
   const cacheKey = objectCacheKey(bucket, imageOnly, location)
-  const version = versions.of(location.key)
+  const version = changes.mark(location.key)
   const cached = await responses.find(cacheKey, { ttl: 0, shared: !head, version })
   if (cached) return cached
   if (head) {

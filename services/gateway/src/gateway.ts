@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
+import type { Changes } from '@mortise/changes'
 import type { Config } from '@mortise/config'
 import type { ErrorCode } from '@mortise/errors'
 import type { Planner } from '@mortise/plan'
@@ -10,11 +11,9 @@ import type { Storage } from '@mortise/storage'
 import { type Log, type Metrics, registerGauges } from '@mortise/telemetry'
 import { createApp } from './app.ts'
 import type { Archive } from './archive.ts'
-import { createInvalidation } from './cache/invalidation.ts'
 import { createMemoryCache, type MemoryCache } from './cache/memory-cache.ts'
 import { createResponses } from './cache/responses.ts'
-import { createSharedResponses, type SharedResponses } from './cache/shared-responses.ts'
-import { createVersions, type Versions } from './cache/versions.ts'
+import { createSharedResponses } from './cache/shared-responses.ts'
 import { type Cloudinary, createCloudinary } from './cloudinary/cloudinary.ts'
 import { createCompress } from './compress.ts'
 import { createCors } from './cors.ts'
@@ -24,15 +23,18 @@ import { createHitLane } from './hit-lane.ts'
 import { createCodings } from './http/codings.ts'
 import { createHeaderRules } from './http/fields.ts'
 import { createAcceptReader, createVariants } from './http/negotiate.ts'
+import { toOriginForm } from './http/origin-form.ts'
 import { logged, observed } from './observe.ts'
 import { createOpener } from './open.ts'
+import { createChanged } from './originals/changed.ts'
 import { createPlaceholders, type Placeholder } from './placeholder.ts'
 import { createReadAccess } from './read-access.ts'
 import { createReports, type Reports } from './report.ts'
 import { identify } from './request-id.ts'
 import { createAccess } from './s3/access.ts'
+import { withClientTags } from './s3/client-tags.ts'
+import { createIntake } from './s3/intake.ts'
 import { createS3, type S3, type S3Request } from './s3/s3.ts'
-import { createSlots } from './s3/slots.ts'
 import type { Uploads } from './s3/uploads/uploads.ts'
 import { createUnsent, type Unsent } from './unsent.ts'
 
@@ -46,6 +48,7 @@ export type GatewayDeps = {
   config: Config
   planner: Planner
   queue: JobQueue
+  changes: Changes
   /** `null`: responses are kept in memory only. */
   sharedCache: SharedCache | null
   /** `null`: errors are told as they are. */
@@ -65,9 +68,6 @@ export type GatewayDeps = {
 /** Bytes of bodies in memory that clients have not taken yet; see `unsent.ts`. */
 const maxUnsent = 256 * 1024 * 1024
 
-/** Bodies that are being stored at one time: each holds a connection, some buffers, and one of a storage's own. */
-const maxUploads = 256
-
 /** The public request listener: the hit lane first, the application for everything else. */
 export function createGateway(deps: GatewayDeps): RequestListener {
   const { config, planner, metrics, log } = deps
@@ -84,9 +84,8 @@ export function createGateway(deps: GatewayDeps): RequestListener {
   const shared = deps.sharedCache && createSharedResponses({ ...deps, shared: deps.sharedCache, cache })
   const placeholders =
     deps.placeholder && createPlaceholders({ ...deps, placeholder: deps.placeholder, timeout: requestTimeout })
-  const versions = createVersions()
   const deliver = createDeliver({
-    ...{ ...deps, versions },
+    ...deps,
     responses: createResponses({ cache, shared, metrics }),
     placeholders,
     headerRules,
@@ -102,7 +101,7 @@ export function createGateway(deps: GatewayDeps): RequestListener {
     ...{ planner, deliver, cache, headerRules, preferenceOf, variantOf, unsent },
     cors: createCors(buckets),
     access: createReadAccess(buckets),
-    ...createApis(deps, { versions, shared, onError: reports.refused }),
+    ...createApis(deps, reports.refused),
     compress: createCompress({ config: server.plugins.compress, codings, cache }),
     debug: createDebug({
       allowed: config.security.debugHeaders,
@@ -114,7 +113,11 @@ export function createGateway(deps: GatewayDeps): RequestListener {
   })
   const hits = metrics.cache.labels('hit')
   const hitLane = createHitLane({ cache, unsent, variantOf, onHit: () => hits.inc() })
-  const application = getRequestListener(app.fetch, { errorHandler: reports.failed })
+  const application = getRequestListener(app.fetch, {
+    errorHandler: reports.failed,
+    // What nobody reads of a body is passed over by the server.
+    autoCleanupIncoming: false,
+  })
   registerMemoryGauges(metrics, cache, unsent)
   const handle = answerWith({ hitLane, application, reports, identifyAll: server.accessLogs })
   return observed(metrics, server.accessLogs ? logged(log, reports.reasonOf, handle) : handle)
@@ -122,25 +125,25 @@ export function createGateway(deps: GatewayDeps): RequestListener {
 
 /** The APIs that store originals, over the same storages and caches. */
 function createApis(
-  { config, planner, storage, uploads, archive, now }: GatewayDeps,
-  { versions, shared, onError }: { versions: Versions; shared: SharedResponses | null; onError: Reports['refused'] },
+  { config, planner, storage, changes, uploads, archive, now }: GatewayDeps,
+  onError: Reports['refused'],
 ): { s3: S3; cloudinary: Cloudinary } {
   const { buckets, limits, security, server } = config
   const auth = createS3Auth({ anyRegion: security.anyRegion })
   const common = {
     ...{ buckets, planner, storage, now },
-    changed: createInvalidation({ buckets, versions, shared }),
+    changed: createChanged({ changes }),
     uploadBytes: limits.uploadBytes,
     onError: (error: unknown, reply: { status: number; code: ErrorCode }, { target, requestId }: S3Request) =>
       onError(error, reply, { target, requestId }),
   }
+  const tagged = (name: string) => withClientTags(storage(name))
   const s3 = createS3({
-    ...{ ...common, uploads, auth },
+    ...{ ...common, storage: tagged, ...createIntake(limits), uploads, auth },
     access: createAccess(auth, buckets),
-    opener: createOpener({ storage, archive, timeout: server.worker.sourceTimeout * 1000 }),
-    slots: createSlots(maxUploads),
+    opener: createOpener({ storage: tagged, archive, timeout: server.worker.sourceTimeout * 1000 }),
   })
-  return { s3, cloudinary: createCloudinary(common) }
+  return { s3, cloudinary: createCloudinary({ ...common, ...createIntake(limits) }) }
 }
 
 type Lanes = {
@@ -154,6 +157,7 @@ type Lanes = {
 function answerWith({ hitLane, application, reports, identifyAll }: Lanes): RequestListener {
   return (request, response) => {
     try {
+      toOriginForm(request)
       if (identifyAll || request.headers['x-request-id'] !== undefined) identify(request, response)
       if (hitLane(request, response)) return
       identify(request, response)

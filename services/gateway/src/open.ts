@@ -55,12 +55,12 @@ export function createOpener({ storage, archive, timeout }: OpenDeps) {
     /**
      * The stored derivative, unless it is torn, or stale: made by another plan (with keys that are paths, a changed
      * preset), or from another original than `parent`, which is looked at in the meantime. Those that mort has stored
-     * say neither and are taken. Throws `no_such_object` when there is no parent any more.
+     * say neither and are taken, unless `strict`. Throws `no_such_object` when there is no parent any more.
      */
     async openCurrent(
       plan: Plan,
       parent: Promise<ObjectInfo | null> | null,
-      signal: AbortSignal,
+      { strict, signal }: { strict: boolean; signal: AbortSignal },
     ): Promise<StoredObject | null> {
       // Its failure is awaited below; until then nobody listens.
       parent?.catch(() => {})
@@ -68,7 +68,7 @@ export function createOpener({ storage, archive, timeout }: OpenDeps) {
       try {
         const original = await parent
         if (parent && !original) throw new MortiseError('no_such_object', 'the original is gone')
-        if (object && isCurrent(object, plan, original?.etag)) return object
+        if (object && isCurrent(object, plan, original?.etag, strict)) return object
         await object?.[Symbol.asyncDispose]()
         return null
       } catch (error) {
@@ -79,12 +79,15 @@ export function createOpener({ storage, archive, timeout }: OpenDeps) {
   }
 }
 
-/** `original`: the version that it has to be made from; absent: whichever it was. */
-export function isCurrent({ info }: StoredObject, plan: Plan, original?: string): boolean {
+/**
+ * `original`: the version that it has to be made from; absent: whichever it was. `strict`: one that does not say from
+ * which is none.
+ */
+export function isCurrent({ info }: StoredObject, plan: Plan, original?: string, strict = false): boolean {
   const record = readRecord(info)
   return (
     isWhole(info) &&
     (record.plan === undefined || record.plan === plan.id) &&
-    (original === undefined || record.original === undefined || record.original === original)
+    (original === undefined || record.original === original || (record.original === undefined && !strict))
   )
 }

@@ -38,7 +38,7 @@ async function start() {
   return { queue, jobs, placeholders, settle }
 }
 
-const derived = { size: 5, contentType: 'image/webp', etag: 'a', lastModified: 1, width: 1, height: 1 }
+const derived = { size: 5, contentType: 'image/webp', etag: 'a', original: 'v1', lastModified: 1, width: 1, height: 1 }
 const small = { ok: true, derived, bytes: Buffer.from('small') } as const
 const raw = { bytes: image, contentType: 'image/png', transformed: false }
 

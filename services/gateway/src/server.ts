@@ -6,6 +6,7 @@ import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import type { Listener } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
+import { hasBody, linger } from './linger.ts'
 
 export type RunningServer = {
   /** `http://127.0.0.1:8080`, or `unix:/path`; with the real port when 0 was asked for. */
@@ -19,6 +20,9 @@ export type RunningServer = {
 
 /** Connections at one time: what is beyond waits in the backlog of the system. */
 const maxConnections = 10_000
+
+/** Of bodies that were refused. */
+const unread = { bytes: 16 * 1024 * 1024, ms: 5_000 }
 
 /** For what Node refuses before there is a request. */
 const statusLines: Record<string, string> = {
@@ -34,6 +38,11 @@ export async function listen(where: Listener, handle: RequestListener, option: s
   let draining = false
   const answer: RequestListener = (request, response) => {
     if (draining) response.setHeader('connection', 'close')
+    if (hasBody(request)) {
+      response.once('finish', () => {
+        if (!request.complete) linger(request, unread)
+      })
+    }
     handle(request, response)
   }
   const server = createServer(

@@ -11,6 +11,7 @@ const derived = {
   size: 1,
   contentType: 'image/png',
   etag: 'e'.repeat(32),
+  original: 'v1',
   lastModified: 1_700_000_000_000,
   width: 1,
   height: 1,

@@ -46,7 +46,15 @@ it('reads nothing from a message that was cut anywhere', () => {
 })
 
 function made(size: number): WireOutcome {
-  const derived = { size, contentType: 'image/png', etag: 'e'.repeat(32), lastModified: 0, width: 1, height: 1 }
+  const derived = {
+    size,
+    contentType: 'image/png',
+    etag: 'e'.repeat(32),
+    original: 'v1',
+    lastModified: 0,
+    width: 1,
+    height: 1,
+  }
   return { ok: true, inline: true, derived }
 }
 

@@ -8,6 +8,7 @@ const derived = {
   size: 10,
   contentType: 'image/avif',
   etag: '0123456789abcdef0123456789abcdef',
+  original: 'v1',
   lastModified: 1_700_000_000_000,
   width: 3,
   height: 2,

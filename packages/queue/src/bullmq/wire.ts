@@ -12,6 +12,8 @@ export type WireOutcome = z.infer<typeof outcomeSchema>
 
 /** Characters. Longer ones are cut: they are for logs. */
 const maxMessage = 2_000
+/** Characters of an ETag of an original; no storage gives longer ones. */
+const maxTag = 1_000
 /** Seconds. */
 const maxRetryAfter = 86_400
 
@@ -37,6 +39,7 @@ const outcomeSchema = z.discriminatedUnion('ok', [
       size: z.int().positive(),
       contentType: z.enum(contentTypes),
       etag: z.string().regex(/^[0-9a-f]{32}$/),
+      original: z.string().max(maxTag),
       lastModified: z.number().min(0).max(lastDate),
       width: z.int().positive(),
       height: z.int().positive(),

@@ -1,3 +1,4 @@
+import type { Changes } from '@mortise/changes'
 import type { Config, Listener } from '@mortise/config'
 import {
   type Archive,
@@ -22,6 +23,7 @@ export type ListenerParts = {
   config: Config
   queue: JobQueue
   storages: Storages
+  changes: Changes
   sharedCache: SharedCache | null
   placeholder: Placeholder | null
   log: Log

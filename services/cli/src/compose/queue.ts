@@ -116,7 +116,7 @@ async function tellEviction(queue: BullQueue, facts: { address: string; setting:
 
 type RedisConfig = Exclude<QueueConfig, { type: 'memory' }>
 
-function nodesOf(config: RedisConfig): RedisAddress[] {
+export function nodesOf(config: RedisConfig): RedisAddress[] {
   return config.type === 'redis' ? [config.address] : config.addresses
 }
 

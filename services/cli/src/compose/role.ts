@@ -4,6 +4,7 @@ import { createPlanner, loadScripts } from '@mortise/plan'
 import { createLog, createMetrics, type Log } from '@mortise/telemetry'
 import { handedOver, restartInPlace } from '../life-cycle.ts'
 import { createSharedCache } from './cache.ts'
+import { createChanges } from './changes.ts'
 import { listenInternally, listenPublicly } from './listeners.ts'
 import { readPlaceholder } from './placeholder.ts'
 import { createQueue, requireSharedQueue } from './queue.ts'
@@ -45,8 +46,9 @@ export async function startRole(role: Role, config: Config): Promise<RunningRole
   try {
     const queue = stack.adopt(await createQueue(server.queue, log, metrics), queue => queue.close())
     const storages = stack.use(await createStorages(config, metrics, placeholder))
+    const changes = stack.use(await createChanges(config, log))
     const sharedCache = role.gateway ? stack.use(await createSharedCache(config, log, metrics)) : null
-    const parts = { config, queue, storages, sharedCache, placeholder, log, metrics }
+    const parts = { config, queue, storages, changes, sharedCache, placeholder, log, metrics }
     let draining = false
     const internal = await listenInternally({ ...parts, planner }, () => draining)
     stack.adopt(internal, running => running.close(0))

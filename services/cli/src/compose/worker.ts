@@ -1,4 +1,5 @@
 import os from 'node:os'
+import type { Changes } from '@mortise/changes'
 import type { Config } from '@mortise/config'
 import { createDerive, createOverlays, type Overlays } from '@mortise/derive'
 import { createGuardedFetch } from '@mortise/fetch'
@@ -22,6 +23,7 @@ export type WorkerParts = {
   config: Config
   queue: JobQueue
   storages: Storages
+  changes: Changes
   log: Log
   metrics: Metrics
   /** What the process before this one handed over in `onStuck`; empty when there was none. */
@@ -34,6 +36,7 @@ export async function runWorker({
   config,
   queue,
   storages,
+  changes,
   log,
   metrics,
   ...parts
@@ -51,6 +54,7 @@ export async function runWorker({
     storage: storages.get,
     images: measureImages(images, metrics),
     overlays,
+    changes,
     isSameObject: (one, other) => isSameObject(config, one, other),
     originals: threads * 2,
     limits: { inputBytes: limits.inputBytes, storageTimeout: server.worker.sourceTimeout * 1000 },

@@ -1,9 +1,9 @@
+import type { Mark } from '@mortise/changes'
 import type { StoredObject } from '@mortise/storage'
 import type { Metrics } from '@mortise/telemetry'
 import type { Entity } from '../http/entity.ts'
 import type { CachedResponse, MemoryCache } from './memory-cache.ts'
 import { lifetimeOf, type SharedResponses } from './shared-responses.ts'
-import type { Version } from './versions.ts'
 
 export type Delivery = {
   entity: Entity
@@ -14,12 +14,12 @@ export type Delivery = {
 /** Where responses are looked for before anybody is asked, and kept afterwards. */
 export type Responses = {
   /**
-   * `ttl`: seconds that a response without any `Cache-Control` is kept. `version`: of the original as it is now, when it
-   * is one.
+   * `ttl`: seconds that a response without any `Cache-Control` is kept. `version`: of the original as it is
+   * now.
    */
-  find(key: string, options: { ttl: number; shared: boolean; version?: Version }): Promise<Delivery | null>
+  find(key: string, options: { ttl: number; shared: boolean; version: Mark }): Promise<Delivery | null>
   /** Puts into the caches, read whole, what its `Cache-Control` (or, without one, `ttl`) allows. */
-  keep(key: string, entity: Entity, ttl: number): Promise<Delivery>
+  keep(key: string, entity: Entity & { version: Mark }, ttl: number): Promise<Delivery>
 }
 
 export type ResponsesDeps = { cache: MemoryCache; shared: SharedResponses | null; metrics: Metrics }
@@ -59,8 +59,8 @@ export function createResponses({ cache, shared, metrics }: ResponsesDeps): Resp
       if (!wanted && !shared) return { entity, cacheKey: null }
       const bytes = body.kind === 'bytes' ? body.bytes : await read(body.object, entity.size)
       const whole = { ...entity, body: { kind: 'bytes', bytes } as const }
-      if (entity.version?.isCurrent() === false) return { entity: whole, cacheKey: null }
-      shared?.set(key, whole, lifetime)
+      if (!entity.version.isCurrent()) return { entity: whole, cacheKey: null }
+      shared?.set(key, whole, lifetime, entity.version)
       if (!wanted) return { entity: whole, cacheKey: null }
       cache.set(key, whole, lifetime)
       metrics.cache.inc({ status: 'set' })
