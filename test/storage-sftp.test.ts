@@ -30,7 +30,7 @@ describe('openssh', () => {
       }
     },
     // Nothing is kept beside the bytes, and the tag is made of size and second.
-    { metadata: true, md5: true, strongTags: true },
+    { metadata: true, md5: true, strongTags: true, repeatedSlashes: true, longSegments: true },
   )
 })
 
