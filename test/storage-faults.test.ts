@@ -15,6 +15,7 @@ import { type AzureServer, startAzurite } from './servers/azurite.ts'
 import { findGcs, startGcs } from './servers/gcs.ts'
 import { startOrigin } from './servers/origin.ts'
 import { findMinio, type S3Server, startMinio } from './servers/s3.ts'
+import { findSshd } from './servers/sftp.ts'
 import { type SwiftServer, startSwift } from './servers/swift.ts'
 
 const bucket = 'photos'
@@ -171,5 +172,7 @@ describe('a web server', () => {
 })
 
 describe('openssh', () => {
+  // Its package brings `sftp-server` along.
+  beforeAll(findSshd, 300_000)
   testFaults('sftp', options => openFaultySftp(createSftpStorage, options), sftpFaults())
 })

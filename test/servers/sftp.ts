@@ -175,7 +175,7 @@ const advice = 'tests need OpenSSH\'s sshd; install it, for example with "apt-ge
  * The server of this machine, by its absolute path, without which it does not start. Root gets it installed where there
  * is none, as in a container; on the machine of a person no test sets up a service that others can log in to.
  */
-async function findSshd(): Promise<string> {
+export async function findSshd(): Promise<string> {
   const found = await installedSshd()
   if (found) return found
   if (process.getuid?.() !== 0) throw new Error(advice)
