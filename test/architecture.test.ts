@@ -65,8 +65,8 @@ const typesOnly: Record<string, Record<string, string[]>> = {
 /** Each of these libraries has one home. */
 const homes: Record<string, RegExp> = {
   sharp: /^packages\/(image|operations)\//,
-  bullmq: /^packages\/queue\/src\/bullmq/,
-  ioredis: /^packages\/(redis\/|queue\/src\/bullmq|response-cache)/,
+  bullmq: /^packages\/queue\/src\/(batches\/)?bullmq/,
+  ioredis: /^packages\/(redis\/|queue\/src\/(batches\/)?bullmq|response-cache)/,
   piscina: /^packages\/image\//,
   saxes: /^(packages\/(image\/src\/svg\/|storage\/src\/s3)|services\/gateway\/src\/s3\/xml)/,
   'fast-xml-builder': /^services\/gateway\/src\/s3\/xml/,

@@ -45,6 +45,11 @@ async function flood() {
   console.log(`grown ${used() - before} `)
   const { waiting } = await queue.stats()
   console.log(`waiting ${waiting} `)
-  console.log(await queue.add(batch(-1, plans)).then(() => 'taken', ({ code }) => code))
+  console.log(
+    await queue.add(batch(-1, plans)).then(
+      () => 'taken',
+      ({ code }) => code,
+    ),
+  )
   await queue.close()
 }

@@ -1,7 +1,8 @@
-import { MortiseError, messageOf } from '@mortise/errors'
+import { MortiseError } from '@mortise/errors'
 import { type Client, connectPatient, type RedisTarget } from './bullmq/connect.ts'
 import { type BullConsumer, createBullConsumer } from './bullmq/consumer.ts'
 import { createKeys } from './bullmq/keys.ts'
+import { seldom } from './bullmq/seldom.ts'
 import { createSubmitter, type Submitter } from './bullmq/submitter.ts'
 import { createSubscriptions } from './bullmq/subscriptions.ts'
 import type { ConsumeOptions, Consumer, JobHandler, JobQueue, QueueStats } from './queue.ts'
@@ -90,21 +91,5 @@ export function createBullQueue(options: BullQueueOptions): BullQueue {
     evictionPolicy: async () => submitting().evictionPolicy(),
     close,
     [Symbol.asyncDispose]: close,
-  }
-}
-
-const seldomMs = 5_000
-const maxMessages = 50
-
-/** A Redis that is away is reported by every connection at every attempt: one report of a kind is enough for a while. */
-function seldom(onError: (error: unknown) => void): (error: unknown) => void {
-  const reported = new Map<string, number>()
-  return error => {
-    const message = messageOf(error)
-    const now = Date.now()
-    if (now - (reported.get(message) ?? 0) < seldomMs) return
-    if (reported.size >= maxMessages) reported.clear()
-    reported.set(message, now)
-    onError(error)
   }
 }

@@ -509,7 +509,7 @@ function derived(size: number) {
     contentType: 'image/png',
     etag: 'e'.repeat(32),
     original: 'v1',
-  lastModified: 1_700_000_000_000,
+    lastModified: 1_700_000_000_000,
     width: 10,
     height: 20,
   }
