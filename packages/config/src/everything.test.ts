@@ -48,6 +48,7 @@ describe('a file with every setting', () => {
       accessLogs: true,
       monitoring: 'prometheus',
       requestTimeout: 70,
+      dashboard: true,
       placeholder: '/srv/placeholder.jpg',
       maxFileSize: 104_857_600,
       worker: { threads: 4, graceSeconds: 20, sourceTimeout: 5 },
@@ -71,6 +72,7 @@ describe('a file with every setting', () => {
       address: { host: 'queue', port: 6380, username: 'mortise', password: 'sekret-2', db: 2, tls: true },
       setting: 'server.queue.address',
       maxWaiting: 200,
+      maxBackground: 500,
       attempts: 2,
       inlineBytes: 65_536,
       resultTtl: 30,
@@ -98,6 +100,14 @@ describe('a file with every setting', () => {
         compat: ['watermark-position', 'merge-sets'],
       },
     )
+  })
+
+  it('gives a bucket what is made ahead, and a path its way back', () => {
+    const { pregenerate, transform } = load().config.buckets.media ?? {}
+    assert.deepEqual(pregenerate, { presets: ['everything'], formats: ['webp', 'avif'] })
+    assert.deepEqual(transform?.presetKeys?.forms, [
+      [{ text: '/' }, { group: 'presetName' }, { text: '/' }, { group: 'parent' }],
+    ])
   })
 
   it('gives a preset what it says and what it merges', () => {

@@ -38,6 +38,7 @@ describe('loadConfig', () => {
     assert.deepEqual(config.server.queue, {
       type: 'memory',
       maxWaiting: 1000,
+      maxBackground: 10_000,
       attempts: 3,
       inlineBytes: 1_048_576,
       resultTtl: 60,
@@ -177,9 +178,8 @@ describe('the queue', () => {
     ],
   ]
   it.each(rows)('%s', (_, server, expected) => {
-    const { maxWaiting, attempts, inlineBytes, resultTtl, lockDuration, stalledInterval, ...backend } = load(
-      `server: {${server}}`,
-    ).config.server.queue
+    const { maxWaiting, maxBackground, attempts, inlineBytes, resultTtl, lockDuration, stalledInterval, ...backend } =
+      load(`server: {${server}}`).config.server.queue
     assert.deepEqual(backend, expected)
   })
 })

@@ -229,6 +229,8 @@ export type ServerConfig = {
   monitoring: 'prometheus' | 'none'
   /** Seconds that a request for a derivative may take. */
   requestTimeout: number
+  /** Shown by the internal listener; only of a queue on Redis. */
+  dashboard: boolean
   /** Absolute path, or a URL when it starts with `http`. */
   placeholder: string | null
   /** Bytes above which a download is answered with a redirect; 0 = never. */

@@ -92,7 +92,8 @@ function ownWord(set: TransformSet): bigint {
   return BigInt(`0x${digest(text).slice(0, 16)}`)
 }
 
-const flat = (key: string) => key.slice(1).replaceAll('/', '-')
+/** A key as one name. */
+export const flat = (key: string) => key.slice(1).replaceAll('/', '-')
 
 const hex = (half: bigint) => half.toString(16).padStart(16, '0')
 

@@ -4,6 +4,7 @@ import type { Format } from '@mortise/operations'
 import { parseAddress, parseTarget, publicKey } from './address.ts'
 import { compileBucket } from './bucket.ts'
 import { asItIs, type Chain, followParents } from './chain.ts'
+import { createDerivatives, type Derivatives } from './derivatives.ts'
 import { type Explanation, explain, type Resolved } from './explain.ts'
 import type { Warn } from './grammars/grammar.ts'
 import { digest, planId, printContent } from './id.ts'
@@ -11,6 +12,8 @@ import { createNegotiation } from './negotiation.ts'
 import { planOutput } from './output.ts'
 import { createOverlap } from './overlap.ts'
 import { toPasses } from './passes.ts'
+import { createPregenerated, type Wanted } from './pregenerated.ts'
+import { createReaders } from './readers.ts'
 import { keyApart, resultKey } from './result-key.ts'
 import type { ScriptEngine } from './script/engine.ts'
 import { type Location, maxKeyLength, type Plan, planSchema } from './types.ts'
@@ -18,6 +21,7 @@ import { type Location, maxKeyLength, type Plan, planSchema } from './types.ts'
 export type { Format } from '@mortise/operations'
 export { type Address, parseAddress, parseQuery, parseTarget, publicKey, type Query } from './address.ts'
 export { nameResultKey } from './bucket.ts'
+export { createTraces, type Derivatives } from './derivatives.ts'
 export type { Derived } from './derived.ts'
 export { describePresets, type PresetDescription } from './describe-presets.ts'
 export type { Explanation } from './explain.ts'
@@ -25,7 +29,9 @@ export { describeGrammars, type GrammarDescription, type GrammarExample } from '
 export { describeParameters, type ParameterDescription } from './grammars/parameters.ts'
 export { planId } from './id.ts'
 export { placeOf } from './overlap.ts'
+export { contains, placeOfLocation, segmentsOf } from './place.ts'
 export { planFor } from './plan-for.ts'
+export { groupByOriginal, type Wanted } from './pregenerated.ts'
 export { presetWatermarks } from './preset-watermarks.ts'
 export type { ScriptEngine } from './script/engine.ts'
 export { loadScripts } from './script/load.ts'
@@ -60,6 +66,14 @@ export type Planner = {
   plan(request: PlanRequest): Resolution
   /** What `plan` makes of it, and why; a refusal is an answer too. Nothing is opened or made. */
   explain(request: PlanRequest): Explanation
+  /**
+   * The plans of derivatives that an object is to have before anybody asks: of all buckets that read it, and are set to
+   * (`buckets.*.pregenerate`) or are asked to by `wanted`. Each is exactly that of a client's request for this preset and
+   * format. Empty when there is no URL for any.
+   */
+  pregenerated(object: Location, wanted?: Wanted): Plan[]
+  /** Where everything is that was made of an object; whoever changes it takes that away. */
+  derivativesOf(object: Location): Derivatives[]
   /** Formats that a client can get for some derivative by accepting them. Empty: `Accept` changes nothing. */
   readonly negotiable: readonly Format[]
 }
@@ -95,8 +109,12 @@ export function createPlanner(config: Config, scripts: ScriptEngine | null = nul
     }
   }
 
+  const readers = createReaders(config)
+  const pregenerated = createPregenerated({ config, readers, resolve })
   return {
     negotiable: negotiation.formats,
+    pregenerated,
+    derivativesOf: createDerivatives({ config, buckets, readers, pregenerated, ...negotiation }),
     plan: request => resolve(request).resolution,
     explain: request => explain(request.target, warn => resolve(request, warn), buckets),
   }

@@ -1,5 +1,5 @@
 import type { BucketConfig } from '@mortise/config'
-import { hashKey, hashParentKey, type Link } from './mort-hash.ts'
+import { flat, hashKey, hashParentKey, type Link } from './mort-hash.ts'
 
 /**
  * How the key of a derivative is made.
@@ -37,6 +37,15 @@ export function resultKey(kind: ResultKey, { links, digest, suffix, maxNameBytes
   return tooLong ? makers.digest(links, digest) + suffix : key
 }
 
+/**
+ * Below these are derivatives of the original with that key, all whose keys do not say so themselves (`path`, `hash`).
+ * `shared`: {@link keyApart} may have been needed.
+ */
+export function foldersOf(key: string, { shared }: { shared: boolean }): string[] {
+  const name = folderName(key)
+  return [...new Set([`/${name}/`, `/${flat(key)}/`]), ...(shared ? [`/-/${name}/`] : [])]
+}
+
 /** A key for a derivative that may not lie at or below the name of its original: below a folder that holds nothing else. */
 export function keyApart(facts: KeyFacts): string {
   return `/-${resultKey('digest', facts)}`
@@ -58,7 +67,7 @@ const maxFileName = 255
 const maxFolderBytes = 200
 
 function folderName(key: string): string {
-  const name = key.slice(1).replaceAll('/', '-')
+  const name = flat(key)
   if (Buffer.byteLength(name) <= maxFolderBytes) return name
   return Buffer.from(name)
     .subarray(0, maxFolderBytes)

@@ -3,6 +3,7 @@ import type { BucketConfig } from '../types.ts'
 import { cors } from './cors.ts'
 import { checkGlacier, glacier, resolveGlacier } from './glacier.ts'
 import { checkHeaders } from './headers.ts'
+import { checkPregenerate, type Plugins, pregenerate, resolvePregenerate } from './pregenerate.ts'
 import type { Scripts } from './script.ts'
 import { list, map, section } from './section.ts'
 import { type Output, parsed, text } from './setting.ts'
@@ -25,13 +26,14 @@ export const bucket = section(
       { expected: 'true, false or all', fallback: 'nothing', printed: 'false' },
     ),
     cors,
+    pregenerate,
   },
   'A bucket.',
 )
 
 type BucketSection = Output<typeof bucket>
 /** `buckets`: the names that there are. */
-type Known = Scripts & { buckets: Set<string> }
+type Known = Scripts & { buckets: Set<string>; plugins: Plugins }
 
 export function checkBucket(name: string, bucket: BucketSection, known: Known, report: Report): void {
   if (name === '-') report.mistake([], 'expected another name: paths that start with /-/ are not of buckets')
@@ -48,6 +50,7 @@ export function checkBucket(name: string, bucket: BucketSection, known: Known, r
   const names = new Set(Object.keys(storages))
   if (transform) checkTransform(transform, report.below('transform'), { storages: names, ...known })
   if (glacier) checkGlacier(glacier, report.below('glacier'))
+  checkPregenerate(bucket, report.below('pregenerate'), known.plugins)
 }
 
 export function resolveBucket(
@@ -67,6 +70,7 @@ export function resolveBucket(
     glacier: glacier && resolveGlacier(glacier),
     private: bucket.private === 'nothing' ? null : bucket.private,
     cors,
+    pregenerate: bucket.pregenerate && resolvePregenerate(bucket.pregenerate),
   }
 }
 

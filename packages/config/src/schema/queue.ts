@@ -24,6 +24,14 @@ export const queue = section(
       min: 1,
       max: 1_000_000,
     }),
+    maxBackground: int(
+      'Originals whose derivatives are made ahead of time and that wait for it; beyond it none is added.',
+      {
+        default: 10_000,
+        min: 1,
+        max: 1_000_000,
+      },
+    ),
     attempts: int('Tries of one job, the first included.', { default: 3, min: 1, max: 100 }),
     inlineBytes: int('Bytes up to which a result travels through the queue.', {
       default: 1_048_576,
@@ -56,8 +64,8 @@ export function checkQueue(queue: QueueSection, lock: RedisSection, report: Repo
 }
 
 export function resolveQueue(queue: QueueSection, lock: RedisSection): QueueConfig {
-  const { maxWaiting, attempts, inlineBytes, resultTtl, lockDuration, stalledInterval } = queue
-  const limits = { maxWaiting, attempts, inlineBytes, resultTtl, lockDuration, stalledInterval }
+  const { maxWaiting, maxBackground, attempts, inlineBytes, resultTtl, lockDuration, stalledInterval } = queue
+  const limits = { maxWaiting, maxBackground, attempts, inlineBytes, resultTtl, lockDuration, stalledInterval }
   return { ...limits, ...backend(queue, lock) }
 }
 

@@ -5,6 +5,7 @@ import type { Config } from '../types.ts'
 import { bucket, checkBucket, resolveBucket } from './bucket.ts'
 import { checkHeaderRules, headerRules } from './headers.ts'
 import { limits } from './limits.ts'
+import { checkPregenerated } from './pregenerate.ts'
 import type { ScriptReader, Scripts } from './script.ts'
 import { map, section } from './section.ts'
 import { security } from './security.ts'
@@ -31,8 +32,9 @@ export function checkRoot(root: Root, report: Report, options: Options): void {
   const { server, buckets } = root
   checkServer(server, report.below('server'))
   checkHeaderRules(root.headers, report.below('headers'))
-  const known = { buckets: new Set(Object.keys(buckets)), ...scriptsOf(root, options) }
+  const known = { buckets: new Set(Object.keys(buckets)), plugins: server.plugins, ...scriptsOf(root, options) }
   for (const name in buckets) checkBucket(name, buckets[name]!, known, report.below('buckets', name))
+  checkPregenerated(buckets, report.below('buckets'))
 }
 
 export function resolveRoot(root: Root, options: Options): Config {

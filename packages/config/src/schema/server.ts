@@ -30,6 +30,7 @@ export const server = section(
     requestTimeout: int('Seconds that a request for a derivative may take.', { default: 60, min: 1, unset: [0] }),
     lockTimeout: int('Has no effect: `requestTimeout` limits every wait.', { default: 30 }),
     concurrentImageProcessing: int('Has no effect: see `worker.threads` and `queue.maxWaiting`.', { default: 100 }),
+    dashboard: bool('Ours. The internal listener shows the queue in Redis below `/dashboard`.'),
     placeholder: text('Path or URL of an image that is sent instead of an error.'),
     maxFileSize: int('Bytes above which a download is answered with a redirect; 0 = never.', { min: 0 }),
     plugins,
@@ -85,6 +86,9 @@ export function checkServer(server: ServerSection, report: Report): void {
   checkCache(server.cache, report.below('cache'))
   checkRedis(server.lock, report.below('lock'))
   checkQueue(server.queue, server.lock, report)
+  if (server.dashboard && resolveQueue(server.queue, server.lock).type === 'memory') {
+    report.warn(['dashboard'], 'has no effect: it shows a queue that is on Redis, and this one is in memory')
+  }
   if (isOneRedis(resolveCache(server.cache).addresses, resolveQueue(server.queue, server.lock))) {
     const advice = 'one has to evict and the other must not: give each a Redis of its own'
     report.warn(['cache', 'address'], `the queue is on the same Redis; ${advice}`)
@@ -107,6 +111,7 @@ export function resolveServer(server: ServerSection, baseDir: string): ServerCon
     accessLogs,
     monitoring: server.monitoring === 'prometheus' ? 'prometheus' : 'none',
     requestTimeout,
+    dashboard: server.dashboard,
     placeholder: resolvePlaceholder(server.placeholder, baseDir),
     maxFileSize,
     plugins: resolvePlugins(server.plugins),

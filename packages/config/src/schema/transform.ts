@@ -5,6 +5,7 @@ import { ConfigError } from '../issues.ts'
 import type { Report } from '../report.ts'
 import { compatWords, type TransformConfig, type TransformKind } from '../types.ts'
 import { checkPreset, preset, resolvePreset } from './preset.ts'
+import { invertPath } from './preset-keys.ts'
 import type { Scripts } from './script.ts'
 import { list, map, optionalSection } from './section.ts'
 import { bool, choice, type Output, text } from './setting.ts'
@@ -74,6 +75,7 @@ export function resolveTransform(transform: TransformSection, scripts: Scripts):
   return {
     kind,
     path: path === '' ? null : RE2JS.compile(path),
+    presetKeys: namesPresets(kind) ? invertPath(path) : null,
     parentStorage,
     parentBucket: parentBucket || null,
     checkParent,
@@ -94,6 +96,13 @@ const withPath: readonly string[] = ['presets', 'presets-query', 'base64_presets
 const groups = ['(?P<presetName>', '(?P<parent>']
 
 const cloudinaryGroups = ['(?P<transformations>', '(?P<parent>']
+
+/** Its URLs are made of the name of a preset and of a parent. */
+export function namesPresets(kind: string): boolean {
+  return presetKinds.includes(kind)
+}
+
+export const presetKinds: readonly string[] = ['presets', 'presets-query', 'base64_presets']
 
 function isKind(text: string): text is TransformKind {
   return kinds.some(kind => kind === text)
