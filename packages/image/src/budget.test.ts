@@ -16,11 +16,11 @@ describe('a budget', () => {
     }
     const large = noted('large', 5)
     const small = noted('small', 1)
-    expect([budget.used, budget.waiting]).toEqual([8, 2])
+    expect([budget.used(), budget.waiting()]).toEqual([8, 2])
     giveBack()
     for (const release of await Promise.all([large, small])) release()
     expect(order).toEqual(['large', 'small'])
-    expect([budget.used, budget.waiting]).toEqual([0, 0])
+    expect([budget.used(), budget.waiting()]).toEqual([0, 0])
   })
 
   it('takes something back once only', async () => {
@@ -29,7 +29,7 @@ describe('a budget', () => {
     await budget.take(3, patient)
     giveBack()
     giveBack()
-    expect(budget.used).toBe(3)
+    expect(budget.used()).toBe(3)
   })
 
   it('lets one leave the line, and the next one come', async () => {
@@ -41,7 +41,7 @@ describe('a budget', () => {
     impatient.abort(new Error('gone'))
     await expect(large).rejects.toThrow('gone')
     await next
-    expect([budget.used, budget.waiting]).toEqual([8, 0])
+    expect([budget.used(), budget.waiting()]).toEqual([8, 0])
   })
 
   it('refuses one who has left before he came', async () => {
@@ -78,7 +78,7 @@ describe('a budget', () => {
           release()
         })
         await Promise.all(visits)
-        expect([budget.used, budget.waiting]).toEqual([0, 0])
+        expect([budget.used(), budget.waiting()]).toEqual([0, 0])
       }),
     )
   })

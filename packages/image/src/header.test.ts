@@ -50,14 +50,16 @@ describe('the header that is read without libvips', () => {
     grey: fc.boolean(),
     orientation: fc.option(fc.integer({ min: 1, max: 8 })),
     exif: fc.boolean(),
+    xmp: fc.boolean(),
   })
 
   it('is what libvips says', async () => {
     await fc.assert(
-      fc.asyncProperty(variants, async ({ width, height, progressive, grey, orientation, exif }) => {
+      fc.asyncProperty(variants, async ({ width, height, progressive, grey, orientation, exif, xmp }) => {
         let image = sharp({ create: { width, height, channels: 3, background: '#369' } }).jpeg({ progressive })
         if (grey) image = image.grayscale().toColourspace('b-w')
         if (exif) image = image.withExif({ IFD0: { Artist: 'Mortise' }, IFD2: { ExposureTime: '1/60' } })
+        if (xmp) image = image.withXmp('<x:xmpmeta xmlns:x="adobe:ns:meta/"><a>here</a></x:xmpmeta>')
         if (orientation) image = image.withMetadata({ orientation })
         const bytes = await image.toBuffer()
         const told = await sharp(bytes).metadata()
@@ -69,6 +71,8 @@ describe('the header that is read without libvips', () => {
           progressive: told.isProgressive,
           profile: told.hasProfile,
           tags: told.exif !== undefined,
+          iptc: false,
+          xmp: told.xmp !== undefined,
         })
       }),
       { numRuns: 60 },

@@ -25,6 +25,9 @@ export type Header = {
   profile: boolean
   /** EXIF, IPTC or comments. */
   tags: boolean
+  /** IPTC, which a PNG cannot carry. */
+  iptc: boolean
+  xmp: boolean
   /** Progressive JPEG or interlaced PNG. */
   progressive: boolean
   /** Of an SVG. */
@@ -71,6 +74,8 @@ export async function readHeader(bytes: Uint8Array, inputPixels: number, look: L
     cmyk: metadata.space === 'cmyk',
     profile: metadata.hasProfile,
     tags: Boolean(metadata.exif ?? metadata.iptc ?? metadata.comments),
+    iptc: Boolean(metadata.iptc),
+    xmp: Boolean(metadata.xmp),
     progressive: metadata.isProgressive,
     delay: metadata.delay ?? [],
     loop: metadata.loop ?? 0,

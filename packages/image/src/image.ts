@@ -1,2 +1,10 @@
 export { createImagePool, type ImagePoolOptions } from './pool.ts'
-export type { ImageLimits, ImagePool, ImageStats, Rendered, RenderRequest } from './types.ts'
+export type {
+  ImageLimits,
+  ImagePool,
+  ImageStats,
+  RenderAllRequest,
+  Rendered,
+  RenderRequest,
+  RenderResult,
+} from './types.ts'

@@ -10,6 +10,7 @@ export function readJpegHeader(bytes: Uint8Array): Header | null {
   let orientation: number | null = null
   let profile = false
   let tags = false
+  let [iptc, xmp] = [false, false]
   for (const { marker, start, length } of segments(view)) {
     if (marker === app1 && text(view, start, length, 6) === 'Exif\0\0') {
       // Two of them are a matter of taste.
@@ -18,10 +19,14 @@ export function readJpegHeader(bytes: Uint8Array): Header | null {
       if (orientation === null) return null
     }
     if (marker === app2 && text(view, start, length, 12) === 'ICC_PROFILE\0') profile = true
+    if (marker === app1 && text(view, start, length, 5) === 'http:') xmp = true
+    if (marker === app13) iptc = true
     if (marker === app13 || marker === comment) tags = true
     if (isFrame(marker)) {
       const frame = readFrame(view, start, length, marker)
-      return frame && { ...frame, orientation: orientation ?? 1, profile, tags: tags || orientation !== null }
+      return (
+        frame && { ...frame, orientation: orientation ?? 1, profile, tags: tags || orientation !== null, iptc, xmp }
+      )
     }
   }
   return null
@@ -52,7 +57,7 @@ function* segments(view: DataView): Generator<{ marker: number; start: number; l
   }
 }
 
-type Frame = Omit<Header, 'orientation' | 'profile' | 'tags'>
+type Frame = Omit<Header, 'orientation' | 'profile' | 'tags' | 'iptc' | 'xmp'>
 
 function readFrame(view: DataView, start: number, length: number, marker: number): Frame | null {
   if (length < 6 || view.getUint8(start) !== 8) return null

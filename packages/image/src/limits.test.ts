@@ -18,6 +18,8 @@ const jpeg: Header = {
   cmyk: false,
   profile: false,
   tags: false,
+  iptc: false,
+  xmp: false,
   progressive: false,
   delay: [],
   loop: 0,

@@ -1,5 +1,5 @@
 import { MortiseError } from '@mortise/errors'
-import { type Format, type Frame, operationOf, places, type Step } from '@mortise/operations'
+import { type Format, type Frame, operationOf, places, type Size, type Step } from '@mortise/operations'
 import { decoding, embeddedBytes, encoding, lines, textBytes } from './bytes.ts'
 import { toOverlayError } from './errors.ts'
 import type { Header } from './header.ts'
@@ -23,12 +23,24 @@ const formatSide: Record<Format, number> = {
  * estimate. Throws `limit_exceeded`, and `invalid_request` for a step that this image does not allow and for an overlay
  * that is too large.
  */
-export function checkLimits(
+export function checkLimits(work: Work, size: number, overlays: KnownOverlay[], limits: ImageLimits): number {
+  const { reading, rest } = checkSteps(work, size, overlays, limits)
+  return checkMemory(reading + rest, limits)
+}
+
+/** Throws `limit_exceeded` for more bytes than there may be at one time. */
+export function checkMemory(bytes: number, limits: ImageLimits): number {
+  if (bytes <= limits.memory) return bytes
+  throw new MortiseError('limit_exceeded', `about ${bytes} bytes of memory are needed`)
+}
+
+/** The same but for the sum: bytes for the original, as a file and as pixels, and for what is made of it. */
+export function checkSteps(
   { header, pipelines, output, frame, opaque }: Work,
   size: number,
   overlays: KnownOverlay[],
   limits: ImageLimits,
-): number {
+): { reading: number; rest: number } {
   const within = atMost('the original', limits.inputPixels)
   within(frame)
   let last = frame
@@ -58,10 +70,12 @@ export function checkLimits(
     laid += more.bytes
     drawing += more.drawing
   }
-  const memory = fileBytes(header, size) + start.bytes + between + written + laid
-  if (memory > limits.memory) throw new MortiseError('limit_exceeded', `about ${memory} bytes of memory are needed`)
-  return memory
+  return { reading: fileBytes(header, size) + start.bytes, rest: between + written + laid }
 }
+
+/** Bytes for an original of `size` bytes, as a file and as the pixels that its first steps ask for. */
+export const readingBytes = ({ header, frame }: Work, steps: Step[], size: number) =>
+  fileBytes(header, size) + decoded(header, frame, steps).bytes
 
 const pixels = ({ width, height, pages }: Frame) => width * height * pages
 
@@ -123,10 +137,11 @@ function decoded(header: Header, frame: Frame, steps: Step[]): { bytes: number; 
   return { bytes: Math.ceil(bytes), drawing: 0 }
 }
 
-const startsWithScale = (step: Step) => operationOf(step).places.includes(places.scale)
+/** Nothing stands between the decoder and the change of size. */
+export const startsWithScale = (step: Step) => operationOf(step).places.includes(places.scale)
 
 /** By how much sharp lets the decoder divide both sides; only a change of size in the first place allows it. */
-function shrinkOnLoad(format: Header['format'], frame: Frame, scaled: Frame): number {
+export function shrinkOnLoad(format: Header['format'], frame: Size, scaled: Size): number {
   const shrink = Math.min(frame.width / scaled.width, frame.height / scaled.height)
   if (format === 'webp') return Math.max(1, shrink)
   if (format !== 'jpeg') return 1

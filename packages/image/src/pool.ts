@@ -1,14 +1,17 @@
 import { MortiseError } from '@mortise/errors'
-import { createBudget } from './budget.ts'
+import { createBudget, type Lane } from './budget.ts'
+import type { Step } from './climb.ts'
 import { createGuard } from './guard.ts'
 import type { Look } from './header.ts'
 import { createHeaders, type KnownOverlay } from './headers.ts'
 import { checkLimits } from './limits.ts'
+import { createRenderAll } from './render-all.ts'
+import type { Source } from './source.ts'
 import type { Task } from './thread.ts'
 import { createThreads } from './threads.ts'
 import type { ImageLimits, ImagePool, Rendered, RenderRequest } from './types.ts'
 import { limitLoaders, prepareVips } from './vips.ts'
-import { planWork, type Work } from './work.ts'
+import { planWork } from './work.ts'
 
 export type ImagePoolOptions = {
   /** Renders at one time. */
@@ -35,7 +38,8 @@ export function createImagePool({ threads, limits, svg = 'allow', ...options }: 
   limitLoaders()
   prepareVips()
   const pool = createThreads(threads)
-  const slots = createBudget(threads)
+  // One thread is left to whoever may come next, while somebody does.
+  const slots = createBudget(threads, { reserve: 1 })
   const memory = createBudget(limits.memory)
   const hardLimit = (options.hardLimitSeconds ?? limits.renderSeconds * 2 + 5) * 1000
   const guard = createGuard(hardLimit, () => {
@@ -60,13 +64,10 @@ export function createImagePool({ threads, limits, svg = 'allow', ...options }: 
     const returnMemory = await memory.take(needed, signal)
     try {
       const returnSlot = await takeSlot(signal)
-      const abandoned = new Int32Array(new SharedArrayBuffer(4))
-      return guard.watch(pool.render(taskOf(bytes, work, overlays, abandoned)), signal, {
-        leave: () => Atomics.store(abandoned, 0, 1),
-        giveBack() {
-          returnSlot()
-          returnMemory()
-        },
+      const task = taskOf({ kind: 'original', bytes }, work, overlays)
+      return watch(pool.render(task), task, signal, () => {
+        returnSlot()
+        returnMemory()
       })
     } catch (error) {
       returnMemory()
@@ -74,15 +75,31 @@ export function createImagePool({ threads, limits, svg = 'allow', ...options }: 
     }
   }
 
-  function taskOf(bytes: Task['bytes'], work: Work, overlays: KnownOverlay[], abandoned: Task['abandoned']): Task {
+  async function share<T extends Rendered | Source>(step: Step, signal: AbortSignal, giveBack: () => void) {
+    const ended = Promise.withResolvers<void>()
+    const task = { ...taskOf(step.source, step.work, step.overlays), level: step.level }
+    const reply = await watch(pool.share<T>(task), task, signal, () => {
+      giveBack()
+      ended.resolve()
+    })
+    await ended.promise
+    return reply
+  }
+
+  function watch<T>(native: Promise<T>, { abandoned }: Task, signal: AbortSignal, giveBack: () => void): Promise<T> {
+    return guard.watch(native, signal, { leave: () => Atomics.store(abandoned, 0, 1), giveBack })
+  }
+
+  function taskOf(source: Source, work: Task['work'], overlays: KnownOverlay[]): Task {
     // Overlays belong to several renders, so a thread gets copies; they were counted.
     const copies = overlays.map(overlay => ({ ...overlay, bytes: new Uint8Array(overlay.bytes) }))
     const { inputPixels, renderSeconds: seconds } = limits
-    return { bytes, work, overlays: copies, inputPixels, seconds, abandoned }
+    const abandoned = new Int32Array(new SharedArrayBuffer(4))
+    return { source, work, overlays: copies, inputPixels, seconds, abandoned }
   }
 
-  async function takeSlot(signal: AbortSignal): Promise<() => void> {
-    const giveBack = await slots.take(1, signal)
+  async function takeSlot(signal: AbortSignal, lane?: Lane): Promise<() => void> {
+    const giveBack = await slots.take(1, signal, lane)
     if (!refusal) return giveBack
     // The pool has begun to close between the giving and here.
     giveBack()
@@ -108,13 +125,21 @@ export function createImagePool({ threads, limits, svg = 'allow', ...options }: 
     closed ??= closeOnce(graceMs)
     return closed
   }
+  const checkOpen = () => {
+    if (refusal) throw refusal
+  }
   return {
     render,
+    renderAll: createRenderAll({ headers, limits, memory, takeSlot, share, checkOpen }),
     stats: () => ({
       threads,
-      running: slots.used,
-      waiting: memory.waiting + slots.waiting,
-      memory: memory.used,
+      running: slots.used(),
+      waiting: memory.waiting() + slots.waiting(),
+      background: {
+        running: slots.used('background'),
+        waiting: memory.waiting('background') + slots.waiting('background'),
+      },
+      memory: memory.used(),
     }),
     close,
     [Symbol.asyncDispose]: async () => void (await close()),

@@ -359,7 +359,9 @@ describe('a render', () => {
     const header = await readHeader(await photo(60, 40), limits.inputPixels, async svg => readDrawing(readSvg(svg)))
     const work = planWork(header, [[crop(30, 30), crop(20, 20), crop(10, 10)]], anOutput)
     const bounds = { inputPixels: limits.inputPixels, seconds }
-    await expect(renderHere(await photo(60, 40), { work, bounds, overlays: new Map() })).rejects.toThrow('gone')
+    await expect(
+      renderHere({ kind: 'original', bytes: await photo(60, 40) }, { work, bounds, overlays: new Map() }),
+    ).rejects.toThrow('gone')
     expect(asked).toBe(2)
   })
 })

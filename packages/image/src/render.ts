@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Frame, type Overlays, operationOf, type Step } from '@mortise/operations'
+import { type Frame, type Overlays, operationOf, type Size, type Step } from '@mortise/operations'
 import type { Sharp } from 'sharp'
 import { contentTypes, encode } from './encode.ts'
 import { type Bounds, handOver, handOverEach, open, type Source } from './source.ts'
@@ -9,10 +9,10 @@ import type { Pipeline, Work } from './work.ts'
 /** What is to be done, with what it needs besides the original. */
 export type Job = { work: Work; overlays: Overlays; bounds: Bounds }
 
-/** The bytes of an original to those of its derivative. Throws what sharp throws. */
-export async function render(original: Uint8Array, job: Job): Promise<Rendered> {
+/** An original, or what stands for it, to the bytes of its derivative. Throws what sharp throws. */
+export async function render(start: Source, job: Job): Promise<Rendered> {
   const { work } = job
-  let source: Source = { kind: 'original', bytes: original }
+  let source = start
   let frame = work.frame
   for (const pipeline of work.pipelines.slice(0, -1)) {
     source = await hand(source, pipeline, job, frame)
@@ -30,6 +30,13 @@ export async function render(original: Uint8Array, job: Job): Promise<Rendered> 
   }
 }
 
+/** A smaller picture that stands for the original, made of it or of a larger one. Throws what sharp throws. */
+export async function makeLevel(source: Source, size: Size, job: Job): Promise<Source> {
+  return { ...(await handOver(run(source, [levelStep(size)], job, job.work.frame), job.work, 1)), actual: size }
+}
+
+export const levelStep = (size: Size): Step => ({ op: 'resize', ...size, fit: 'stretch', enlarge: false })
+
 /** One pipeline whose result another one continues. */
 async function hand(source: Source, { steps, eachFrame }: Pipeline, job: Job, frame: Frame): Promise<Source> {
   const { work, bounds } = job
@@ -43,13 +50,13 @@ function run(source: Source, steps: Step[], job: Job, frame: Frame): Sharp {
   const { work, bounds } = job
   const first = source.kind === 'original'
   const image = open(source, frame.pages, first && work.orient, bounds)
-  return apply(first ? colour(image, work) : coloured(image, work), steps, job, frame)
+  return apply(first ? colour(image, work) : coloured(image, work), steps, job, frame, source.actual)
 }
 
-function apply(image: Sharp, steps: Step[], { work, overlays }: Job, frame: Frame): Sharp {
-  for (const step of steps) {
+function apply(image: Sharp, steps: Step[], { work, overlays }: Job, frame: Frame, actual?: Size): Sharp {
+  for (const [i, step] of steps.entries()) {
     const operation = operationOf(step)
-    operation.apply(image, step, frame, overlays)
+    operation.apply(image, step, frame, overlays, i === 0 ? actual : undefined)
     // Whatever is laid over, sharp adds alpha for it.
     if (operation.overlay && work.opaque) image.removeAlpha()
     frame = operation.resize(frame, step)

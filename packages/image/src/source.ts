@@ -1,3 +1,4 @@
+import type { Size } from '@mortise/operations'
 import sharp, { type OutputInfo, type Sharp } from 'sharp'
 import type { Work } from './work.ts'
 
@@ -13,13 +14,14 @@ export type Bounds = {
 }
 
 /** What a pipeline starts from: the original, or what the one before it left: a file again, or bare pixels. */
-export type Source =
-  | { kind: 'original' | 'file'; bytes: Uint8Array }
-  | {
-      kind: 'pixels'
-      bytes: Uint8Array
-      raw: { width: number; height: number; channels: 1 | 2 | 3 | 4; pageHeight?: number }
-    }
+export type Source = {
+  bytes: Uint8Array
+  /** Of a smaller picture that stands for the original. */
+  actual?: Size
+} & (
+  | { kind: 'original' | 'file' }
+  | { kind: 'pixels'; raw: { width: number; height: number; channels: 1 | 2 | 3 | 4; pageHeight?: number } }
+)
 
 export function open(source: Source, pages: number, autoOrient: boolean, bounds: Bounds): Sharp {
   const seconds = bounds.seconds()
@@ -33,8 +35,8 @@ export function open(source: Source, pages: number, autoOrient: boolean, bounds:
 }
 
 /** Runs the pipeline, without loss. What is kept of the metadata needs a file around the pixels, and one frame. */
-export async function handOver(image: Sharp, { output }: Work, pages: number): Promise<Source> {
-  if (output.metadata === 'keep' && pages === 1) {
+export async function handOver(image: Sharp, { output, header }: Work, pages: number): Promise<Source> {
+  if (output.metadata === 'keep' && hasMetadata(header) && pages === 1) {
     const { data } = await image.png({ compressionLevel: 0 }).toUint8Array()
     return { kind: 'file', bytes: data }
   }
@@ -57,6 +59,9 @@ export async function handOverEach(roll: Source, change: (one: Source) => Sharp,
   const joined = Buffer.concat(changed.map(({ data }) => data))
   return { kind: 'pixels', bytes: joined, raw: rawOf({ width, height: height * pages, channels }, pages) }
 }
+
+// Pixels that were inks get a profile.
+const hasMetadata = ({ profile, tags, xmp, cmyk }: Work['header']) => profile || tags || xmp || cmyk
 
 type Written = { data: Uint8Array; info: OutputInfo }
 

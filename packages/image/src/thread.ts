@@ -1,8 +1,10 @@
 import { type Failure, MortiseError, toFailure } from '@mortise/errors'
+import type { Size } from '@mortise/operations'
 import { move, transferableSymbol, valueSymbol } from 'piscina'
 import { toRenderError } from './errors.ts'
 import { decodeOverlays, type OverlayFile } from './overlay.ts'
-import { render } from './render.ts'
+import { type Job, makeLevel, render } from './render.ts'
+import type { Source } from './source.ts'
 import { type Drawing, readDrawing } from './svg/drawing.ts'
 import { measurePictures } from './svg/pictures.ts'
 import { readSvg } from './svg/read.ts'
@@ -12,7 +14,7 @@ import type { Work } from './work.ts'
 
 /** A render as it is sent to a thread. */
 export type Task = {
-  bytes: Uint8Array<ArrayBuffer>
+  source: Source
   work: Work
   overlays: OverlayFile[]
   inputPixels: number
@@ -25,16 +27,36 @@ export type Task = {
 /** Errors lose their code on the way between threads, so whatever is asked is always answered. */
 export type Reply<T> = { ok: true; value: T } | { ok: false; failure: Failure }
 
+/** One of several that have a source in common; what is made is a derivative, or a smaller picture of that size. */
+export type SharedTask = Task & { level: Size | null }
+export type SharedReply<T extends Rendered | Source> = { reply: Reply<T>; source: Source }
+
 prepareVips()
 
-export default async function answer({
-  bytes,
-  work,
-  overlays,
-  inputPixels,
-  seconds,
-  abandoned,
-}: Task): Promise<Reply<Rendered>> {
+export default async function answer(task: Task): Promise<Reply<Rendered>> {
+  const reply = await attempt(() => run(task, render))
+  return reply.ok ? moved(reply, [reply.value.bytes]) : reply
+}
+
+/** The source comes back, whatever becomes of the task. */
+export async function share({ level, ...task }: SharedTask): Promise<SharedReply<Rendered | Source>> {
+  const { source } = task
+  const make = (from: Source, job: Job) => (level ? makeLevel(from, level, job) : render(from, job))
+  const reply = await attempt(() => run<Rendered | Source>(task, make))
+  return moved({ reply, source }, reply.ok ? [source.bytes, reply.value.bytes] : [source.bytes])
+}
+
+/** Looks through an SVG, which takes long enough for a large one to be better done here. */
+export function look(bytes: Uint8Array): Promise<Reply<Drawing>> {
+  return attempt(async () => {
+    const document = readSvg(bytes)
+    await measurePictures(document.pictures)
+    return readDrawing(document)
+  })
+}
+
+async function run<T>(task: Task, work: (source: Source, job: Job) => Promise<T>): Promise<T> {
+  const { inputPixels, seconds, abandoned } = task
   const start = performance.now()
   const secondsLeft = () => {
     if (Atomics.load(abandoned, 0) !== 0) throw new MortiseError('cancelled', 'nobody waits for this render')
@@ -42,29 +64,20 @@ export default async function answer({
     if (left <= 0) throw new MortiseError('timed_out', `not rendered within ${seconds} s`)
     return left
   }
-  try {
-    const bounds = { inputPixels, seconds: secondsLeft }
-    const job = { work, bounds, overlays: await decodeOverlays(overlays, bounds) }
-    return moved(await render(bytes, job))
-  } catch (error) {
-    return { ok: false, failure: toFailure(toRenderError(error)) }
-  }
+  const bounds = { inputPixels, seconds: secondsLeft }
+  return work(task.source, { work: task.work, bounds, overlays: await decodeOverlays(task.overlays, bounds) })
 }
 
-/** Looks through an SVG, which takes long enough for a large one to be better done here. */
-export async function look(bytes: Uint8Array): Promise<Reply<Drawing>> {
+async function attempt<T>(work: () => Promise<T>): Promise<Reply<T>> {
   try {
-    const document = readSvg(bytes)
-    await measurePictures(document.pictures)
-    return { ok: true, value: readDrawing(document) }
+    return { ok: true, value: await work() }
   } catch (error) {
     return { ok: false, failure: toFailure(toRenderError(error)) }
   }
 }
 
 // Piscina takes such an object apart and sends the value, with the bytes moved instead of copied.
-function moved(rendered: Rendered): Reply<Rendered> {
-  const reply: Reply<Rendered> = { ok: true, value: rendered }
-  const transferable = { [transferableSymbol]: [rendered.bytes.buffer], [valueSymbol]: reply }
-  return move(transferable as never) as unknown as Reply<Rendered>
+function moved<T>(value: T, bytes: Uint8Array[]): T {
+  const transferable = { [transferableSymbol]: bytes.map(({ buffer }) => buffer), [valueSymbol]: value }
+  return move(transferable as never) as unknown as T
 }

@@ -24,6 +24,20 @@ export type Rendered = {
   height: number
 }
 
+export type RenderAllRequest = {
+  /** As in {@link RenderRequest}. */
+  bytes: Uint8Array<ArrayBuffer>
+  variants: Pick<RenderRequest, 'passes' | 'output' | 'overlays'>[]
+  signal: AbortSignal
+  /**
+   * Called for each, in any order, when it is there or has failed. The next is not begun before its promise ends, so
+   * that a slow storage bounds what is in memory; a rejection ends the request.
+   */
+  onEnd(index: number, result: RenderResult): Promise<void>
+}
+
+export type RenderResult = { ok: true; rendered: Rendered } | { ok: false; error: unknown }
+
 /** Limits of a render; every one refuses with `limit_exceeded` unless it says otherwise. */
 export type ImageLimits = {
   /** width x height x frames of the original, counting the frames that are read, and of what a step makes on the way */
@@ -47,6 +61,13 @@ export type ImagePool = AsyncDisposable & {
    * thread and for its share of memory; the caller bounds how many wait.
    */
   render(request: RenderRequest): Promise<Rendered>
+  /**
+   * Several derivatives of one original, which is decoded once where that shows no difference. Background work: it holds
+   * at most one thread, and gives way to `render` at every step. One that fails does so alone, as it would by `render`,
+   * unless the original cannot be decoded. Throws `overloaded` when the pool is closing or stuck, `signal.reason`, and
+   * what `onEnd` throws; then the rest is not told of.
+   */
+  renderAll(request: RenderAllRequest): Promise<void>
   stats(): ImageStats
   /**
    * Lets running renders settle, `graceMs` at most (absent: as long as a render may take). `false`: native work goes on,
@@ -61,6 +82,8 @@ export type ImageStats = {
   running: number
   /** Renders waiting for a thread or for memory. */
   waiting: number
+  /** Those among them of `renderAll`. */
+  background: { running: number; waiting: number }
   /** Estimated bytes in flight. */
   memory: number
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Frame, type Operation, places } from './operation.ts'
-import { covering, side } from './side.ts'
+import { covering, reductionOf, side } from './side.ts'
 
 const schema = z.strictObject({
   /** px. With one of them 0 the image is not scaled: the other dimension is cut to at most its own size. */
@@ -41,13 +41,19 @@ export const crop: Operation<Args> = {
     const smaller = frame.width < width && frame.height < height
     return smaller && !enlarge ? frame : { ...frame, width, height }
   },
-  scaled: (frame, args) => covering(frame, crop.resize(frame, args)),
+  scaled,
+  // What there is the most of to see is found in the pixels, and others could tip the balance.
+  reduction: (frame, args) => (args.gravity === 'smart' ? 1 : reductionOf(frame, scaled(frame, args))),
   apply(image, args, frame) {
     const { width, height } = crop.resize(frame, args)
     if (width === frame.width && height === frame.height) return image
     // With one size the other is the image's own, so the scale that covers both is 1.
     return image.resize(width, height, { fit: 'cover', position: position(args.gravity, frame) })
   },
+}
+
+function scaled(frame: Frame, args: Args): Frame {
+  return covering(frame, crop.resize(frame, args))
 }
 
 const cut = (frame: Frame, width: number, height: number) => ({

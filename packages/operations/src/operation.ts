@@ -4,6 +4,9 @@ import type { z } from 'zod'
 /** The image as it arrives at a step, in px after EXIF orientation. `pages` is 1 unless the output stays animated. */
 export type Frame = { width: number; height: number; pages: number }
 
+/** px */
+export type Size = { width: number; height: number }
+
 /** An image to be laid over others: red, green, blue and alpha, a byte each, in sRGB, not premultiplied. */
 export type Overlay = { width: number; height: number; pixels: Uint8Array }
 
@@ -32,12 +35,20 @@ export type Operation<Args> = {
   resize(frame: Frame, args: Args): Frame
   /** The size that sharp scales to before it cuts, where it can be larger than both frames; else absent. */
   scaled?(frame: Frame, args: Args): Frame
+  /**
+   * How many px of the frame become one px, on the side where they are fewer. A smaller picture of the frame does as
+   * well as the frame itself while it is larger than what is made of it. Absent: only the frame itself does.
+   */
+  reduction?(frame: Frame, args: Args): number
   /** The name of another image that it needs; absent: none. */
   overlay?(args: Args): string
   /** It may leave some of an opaque image transparent. */
   transparent?(args: Args): boolean
-  /** The sharp calls. Called with the frame that arrives, and with every overlay that was named. */
-  apply(image: Sharp, args: Args, frame: Frame, overlays: Overlays): Sharp
+  /**
+   * The sharp calls. Called with the frame that arrives, and with every overlay that was named. The image has the size of
+   * the frame, or `actual` where a smaller picture stands for it ({@link Operation.reduction}).
+   */
+  apply(image: Sharp, args: Args, frame: Frame, overlays: Overlays, actual?: Size): Sharp
 }
 
 /**

@@ -10,7 +10,7 @@ import { resizeCropAuto } from './resize-crop-auto.ts'
 import { rotate } from './rotate.ts'
 import { watermark } from './watermark.ts'
 
-export { type Frame, type Operation, type Overlay, type Overlays, places } from './operation.ts'
+export { type Frame, type Operation, type Overlay, type Overlays, places, type Size } from './operation.ts'
 
 /** What a derivative can be saved as, in the order of preference when nothing else decides. */
 export const formats = ['jpeg', 'png', 'webp', 'avif', 'tiff', 'gif'] as const

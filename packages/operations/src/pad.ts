@@ -20,6 +20,7 @@ export const pad: Operation<Args> = {
   places: [places.scale],
   print: ({ width, height, gravity, background }) => `${width}x${height} ${gravity} ${background}`,
   resize: (frame, { width, height }) => ({ ...frame, width, height }),
+  reduction: (frame, { width, height }) => Math.max(frame.width / width, frame.height / height),
   transparent: ({ background }) => !background.endsWith('ff'),
   apply(image, { width, height, gravity, background }, frame) {
     if (width === frame.width && height === frame.height) return image

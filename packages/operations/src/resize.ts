@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { type Frame, type Operation, places } from './operation.ts'
-import { covering, proportional, side } from './side.ts'
+import { type Frame, type Operation, places, type Size } from './operation.ts'
+import { covering, proportional, reductionOf, side } from './side.ts'
 
 const schema = z.strictObject({
   /** px. With one of them 0 the image keeps its ratio, whatever `fit` says. */
@@ -36,10 +36,8 @@ export const resize: Operation<Args> = {
     const { width, height } = args.width && args.height ? fits[args.fit](frame, args) : oneSize(frame, args)
     return { ...frame, width, height }
   },
-  scaled(frame, args) {
-    const after = resize.resize(frame, args)
-    return cutting(args) ? covering(frame, after) : after
-  },
+  scaled,
+  reduction: (frame, args) => reductionOf(frame, scaled(frame, args)),
   apply(image, args, frame) {
     const { width, height } = resize.resize(frame, args)
     if (width === frame.width && height === frame.height) return image
@@ -47,9 +45,12 @@ export const resize: Operation<Args> = {
   },
 }
 
-type Size = { width: number; height: number }
-
 const cutting = ({ fit, width, height }: Args) => fit === 'cover' && width > 0 && height > 0
+
+function scaled(frame: Frame, args: Args): Frame {
+  const after = resize.resize(frame, args)
+  return cutting(args) ? covering(frame, after) : after
+}
 
 const fits: Record<Args['fit'], (frame: Frame, args: Args) => Size> = { stretch, inside, keep, cover }
 

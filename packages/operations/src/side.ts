@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Frame } from './operation.ts'
+import type { Frame, Size } from './operation.ts'
 
 /** Whole px; 0 is absent. How large is too large is decided where the limits are known. */
 export const side = z.int().nonnegative()
@@ -13,4 +13,9 @@ export function proportional(side: number, from: number, to: number): number {
 export function covering(frame: Frame, target: Frame): Frame {
   const scale = Math.max(target.width / frame.width, target.height / frame.height)
   return { ...frame, width: Math.round(frame.width * scale), height: Math.round(frame.height * scale) }
+}
+
+/** How many px of `from` become one of `to`, on the side where they are fewer. */
+export function reductionOf(from: Size, to: Size): number {
+  return Math.min(from.width / to.width, from.height / to.height)
 }
