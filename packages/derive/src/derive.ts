@@ -2,12 +2,14 @@ import type { Changes } from '@mortise/changes'
 import { MortiseError } from '@mortise/errors'
 import type { ImagePool } from '@mortise/image'
 import type { Derived, Location, Plan } from '@mortise/plan'
-import { isImage, type ObjectInfo, type Storage } from '@mortise/storage'
-import { isWhole, readRecord, writeRecord } from '@mortise/storage/record'
-import { createGate, type Gate, slowAfter } from './gate.ts'
+import { isImage, type Storage } from '@mortise/storage'
+import { createGate, type Gate } from './gate.ts'
 import type { Overlays } from './overlays.ts'
 import { createRefused, type Refused } from './refused.ts'
+import { lookForDerivative, readDerived, storeDerivative } from './stored.ts'
+import { createLeaveTrace, type TraceOf } from './trace.ts'
 
+export { type AllMade, createDeriveAll, type DeriveAll, type Wanted } from './derive-all.ts'
 export { createOverlays, type Overlays, type OverlaysOptions } from './overlays.ts'
 
 export type DeriveDeps = {
@@ -19,6 +21,7 @@ export type DeriveDeps = {
   changes: Pick<Changes, 'mark'>
   /** Both are one object: what is stored as one would take the place of the other. */
   isSameObject(one: Location, other: Location): boolean
+  traceOf: TraceOf
   /** Originals in memory at one time, being read or rendered; and as many derivatives, being stored. */
   originals: number
   limits: {
@@ -53,6 +56,7 @@ export type Derive = (plan: Plan, options: DeriveOptions) => Promise<Made>
 export function createDerive(deps: DeriveDeps): Derive {
   const bounds = { slots: deps.originals, timeout: deps.limits.storageTimeout, now: deps.now }
   const [reads, writes] = [createGate(bounds), createGate(bounds)]
+  const leaveTrace = createLeaveTrace(deps, writes)
   const parts = { ...deps, reads, refused: createRefused(deps.now) }
   return async (plan, { signal, onRendered }) => {
     // Whoever can write to the queue must not be able to write over originals.
@@ -60,7 +64,11 @@ export function createDerive(deps: DeriveDeps): Derive {
       throw new MortiseError('invalid_request', `a derivative is not stored in ${plan.derivative.storage}`)
     }
     const { mark, ...found } = await renderCurrent(parts, plan, signal)
-    if (found.derived) return { derived: found.derived, bytes: null, stored: true }
+    // Whoever stored it may have ended before he left a trace of it.
+    if (found.derived) {
+      await leaveTrace(plan, found.derived.original, signal)
+      return { derived: found.derived, bytes: null, stored: true }
+    }
     const { rendered, version: original } = found
     const { bytes, contentType, etag, width, height } = rendered
     const derived = { size: bytes.byteLength, contentType, etag, original, lastModified: deps.now(), width, height }
@@ -71,7 +79,8 @@ export function createDerive(deps: DeriveDeps): Derive {
         'the derivative is not stored, because it would take the place of its original',
       )
     }
-    await store(deps, writes, plan, derived, bytes, signal)
+    await storeDerivative(deps, writes, plan, derived, bytes, signal)
+    await leaveTrace(plan, original, signal)
     // Who changed the original has deleted its derivatives, this one perhaps not yet.
     if (!mark.isCurrent()) await withdraw(deps, plan, signal)
     return { derived, bytes, stored: deps.storage(plan.derivative.storage).kind !== 'noop' }
@@ -140,39 +149,4 @@ async function readOriginal({ storage, limits, refused }: Parts, { original }: P
   if (info.size > limits.inputBytes) throw new MortiseError('too_large', `original: ${info.size} bytes`)
   refused.check(original, info.etag)
   return { bytes: await object.bytes(limits.inputBytes), version: info.etag }
-}
-
-/** A storage that cannot say soon holds nothing: rendering once too often is better than not answering. */
-async function lookForDerivative({ storage }: DeriveDeps, { derivative }: Plan, signal: AbortSignal) {
-  const soon = AbortSignal.timeout(slowAfter)
-  try {
-    return await storage(derivative.storage).head(derivative, AbortSignal.any([signal, soon]))
-  } catch (error) {
-    signal.throwIfAborted()
-    if (error instanceof MortiseError || soon.aborted) return null
-    throw error
-  }
-}
-
-function readDerived(info: ObjectInfo, plan: string, original: string): Derived | null {
-  const record = readRecord(info)
-  if (record.plan !== plan || record.original !== original || !isWhole(info)) return null
-  const { etag, width, height, modified } = record
-  if (!etag || !width || !height || !modified || !info.contentType) return null
-  return { size: info.size, contentType: info.contentType, etag, original, lastModified: modified, width, height }
-}
-
-async function store(
-  { storage }: DeriveDeps,
-  writes: Gate,
-  { id, derivative }: Plan,
-  { size, contentType, etag, original, width, height, lastModified: modified }: Derived,
-  bytes: Uint8Array,
-  signal: AbortSignal,
-): Promise<void> {
-  const metadata = writeRecord({ size, width, height, plan: id, original, etag, modified })
-  // What a power cut takes is found torn by its record, and made again: no client waits for a disk because of it.
-  const object = { body: bytes, size, contentType, metadata, sync: false }
-  using _slot = await writes.enter(derivative.storage, signal)
-  await writes.call(derivative.storage, signal, limited => storage(derivative.storage).put(derivative, object, limited))
 }

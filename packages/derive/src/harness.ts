@@ -2,7 +2,8 @@ import { createLocalChanges } from '@mortise/changes'
 import { MortiseError } from '@mortise/errors'
 import type { ImagePool } from '@mortise/image'
 import type { NewObject, ObjectRef, Storage } from '@mortise/storage'
-import { createDerive, type Overlays } from './derive.ts'
+import { createDerive, createDeriveAll, type DeriveDeps, type Overlays } from './derive.ts'
+import type { TraceOf } from './trace.ts'
 
 /** Calls that are never answered, by name of the storage; they end with their signal. */
 export type Silent = Record<string, readonly ('get' | 'head' | 'put')[]>
@@ -12,6 +13,7 @@ export type BenchOptions = {
   originals?: number
   storageTimeout?: number
   overlays?: Overlays
+  traceOf?: TraceOf
   now?(): number
 }
 
@@ -20,26 +22,36 @@ type Place = ObjectRef & { storage: string }
 /** For the tests of this package: derive, with storages that are empty when they are created, and texts for images. */
 export async function createBench(
   create: () => Storage,
-  { silent = {}, originals = 4, storageTimeout = 60_000, overlays = noOverlays, now = Date.now }: BenchOptions = {},
+  {
+    silent = {},
+    originals = 4,
+    storageTimeout = 60_000,
+    overlays = noOverlays,
+    now = Date.now,
+    traceOf = () => null,
+  }: BenchOptions = {},
 ) {
   const storages = createStorages(create, silent)
   const changes = createLocalChanges(now)
   const images = createTextPool()
-  const derive = createDerive({
+  const deps: DeriveDeps = {
     storage: storages.get,
     images: images.pool,
     overlays,
     changes,
     isSameObject: (one, other) => one.key === other.key,
+    traceOf,
     originals,
     limits: { inputBytes: 100, storageTimeout },
     now,
-  })
+  }
+  const derive = createDerive(deps)
+  const deriveAll = createDeriveAll(deps)
   const basic = { storage: 'photos/basic', bucket: 'photos' }
   await storages.write({ ...basic, key: '/cat.jpg' }, 'a picture', 'image/jpeg')
   await storages.write({ ...basic, key: '/notes.txt' }, 'no picture', 'text/plain')
   await storages.write({ ...basic, key: '/large.jpg' }, 'x'.repeat(101), 'image/jpeg')
-  return { derive, storages, images, changes }
+  return { derive, deriveAll, storages, images, changes }
 }
 
 const noOverlays: Overlays = { collect: async () => new Map(), async [Symbol.asyncDispose]() {} }
@@ -114,9 +126,20 @@ function createTextPool() {
     return { bytes: body, contentType: 'image/jpeg', etag: 'digest', width: 3, height: 2 }
   }
   const close = async () => true
-  const stats = () => ({ threads: 1, running: state.running, waiting: 0, memory: 0 })
+  const renderAll: ImagePool['renderAll'] = async ({ bytes, variants, signal, onEnd }) => {
+    for (const [index, variant] of variants.entries()) {
+      const rendering = render({ ...variant, bytes: bytes.slice(), signal })
+      const result = await rendering.then(
+        rendered => ({ ok: true, rendered }) as const,
+        error => ({ ok: false, error }) as const,
+      )
+      await onEnd(index, result)
+    }
+  }
+  const background = { running: 0, waiting: 0 }
+  const stats = () => ({ threads: 1, running: state.running, waiting: 0, background, memory: 0 })
   return Object.assign(state, {
-    pool: { render, stats, close, [Symbol.asyncDispose]: async () => {} } satisfies ImagePool,
+    pool: { render, renderAll, stats, close, [Symbol.asyncDispose]: async () => {} } satisfies ImagePool,
   })
 }
 

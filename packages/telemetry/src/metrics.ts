@@ -27,6 +27,9 @@ export function createMetrics({ mort }: { mort: boolean }) {
     waitTime: histogram('mortise_wait_time', 'From a miss to its outcome, as the client waits, ms'),
     sharedCache: counter('mortise_shared_cache_total', 'What became of calls to the shared cache', ['event']),
     storeFailures: counter('mortise_store_failures_total', 'Derivatives that were made and not stored', ['code']),
+    batches: counter('mortise_batches_total', 'Originals queued to have derivatives ahead of time, or why not', [
+      'outcome',
+    ]),
     pregenerated: counter('mortise_pregenerated_total', 'Derivatives made ahead of time, by outcome', ['outcome']),
     jobs: counter('mortise_jobs_total', 'Runs of jobs that ended here, by outcome', ['outcome']),
   }

@@ -5,6 +5,7 @@ import type { Config } from '@mortise/config'
 import type { ErrorCode } from '@mortise/errors'
 import type { Planner } from '@mortise/plan'
 import type { JobQueue } from '@mortise/queue'
+import type { BatchQueue } from '@mortise/queue/batches'
 import type { SharedCache } from '@mortise/response-cache'
 import { createS3Auth } from '@mortise/s3-auth'
 import type { Storage } from '@mortise/storage'
@@ -26,7 +27,9 @@ import { createAcceptReader, createVariants } from './http/negotiate.ts'
 import { toOriginForm } from './http/origin-form.ts'
 import { logged, observed } from './observe.ts'
 import { createOpener } from './open.ts'
-import { createChanged } from './originals/changed.ts'
+import { createOriginals } from './originals/originals.ts'
+import { createPregenerate } from './originals/pregenerate.ts'
+import { createRemoveDerivatives } from './originals/remove-derivatives.ts'
 import { createPlaceholders, type Placeholder } from './placeholder.ts'
 import { createReadAccess } from './read-access.ts'
 import { createReports, type Reports } from './report.ts'
@@ -39,6 +42,7 @@ import type { Uploads } from './s3/uploads/uploads.ts'
 import { createUnsent, type Unsent } from './unsent.ts'
 
 export { type Archive, createArchive } from './archive.ts'
+export { createJobs, type Jobs } from './jobs/jobs.ts'
 export type { Placeholder } from './placeholder.ts'
 export { type Check, createInternal } from './routes/internal.ts'
 export { createUploads, type Uploads } from './s3/uploads/uploads.ts'
@@ -48,6 +52,7 @@ export type GatewayDeps = {
   config: Config
   planner: Planner
   queue: JobQueue
+  batches: BatchQueue
   changes: Changes
   /** `null`: responses are kept in memory only. */
   sharedCache: SharedCache | null
@@ -125,14 +130,20 @@ export function createGateway(deps: GatewayDeps): RequestListener {
 
 /** The APIs that store originals, over the same storages and caches. */
 function createApis(
-  { config, planner, storage, changes, uploads, archive, now }: GatewayDeps,
+  { config, uploads, archive, ...deps }: GatewayDeps,
   onError: Reports['refused'],
 ): { s3: S3; cloudinary: Cloudinary } {
+  const { planner, storage, now } = deps
   const { buckets, limits, security, server } = config
+  const timeouts = { call: server.worker.sourceTimeout * 1000, all: server.requestTimeout * 1000 }
   const auth = createS3Auth({ anyRegion: security.anyRegion })
   const common = {
     ...{ buckets, planner, storage, now },
-    changed: createChanged({ changes }),
+    originals: createOriginals({
+      ...deps,
+      removeDerivatives: createRemoveDerivatives({ planner, storage, timeouts }),
+      pregenerate: createPregenerate(deps),
+    }),
     uploadBytes: limits.uploadBytes,
     onError: (error: unknown, reply: { status: number; code: ErrorCode }, { target, requestId }: S3Request) =>
       onError(error, reply, { target, requestId }),

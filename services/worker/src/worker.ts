@@ -4,6 +4,7 @@ import type { Consumer, Job, JobContext, JobQueue, Outcome } from '@mortise/queu
 import { createSeldom, type Log, type Metrics, type Seldom } from '@mortise/telemetry'
 import type { Suspects } from './suspects.ts'
 
+export { type BatchWorkerDeps, startBatchWorker } from './batches.ts'
 export { createSuspects, type Suspects } from './suspects.ts'
 
 export type WorkerDeps = {

@@ -28,12 +28,16 @@ export type BucketMeaning = {
   transform: TransformMeaning | null
   presets: PresetDescription[]
   glacier: BucketConfig['glacier']
+  pregenerate: BucketConfig['pregenerate']
 }
 
 /** `where`: the folder, the address or the account; the container of the bucket is in it, or stands in `container`. */
 export type StorageMeaning = { name: string; kind: string; where: string; container: string; options: string[] }
 
-export type TransformMeaning = Omit<TransformConfig, 'path' | 'presets' | 'script' | 'tengoPath' | 'resultKey'> & {
+export type TransformMeaning = Omit<
+  TransformConfig,
+  'path' | 'presetKeys' | 'presets' | 'script' | 'tengoPath' | 'resultKey'
+> & {
   path: string | null
   /** `digest`: one of ours, although the setting says otherwise. */
   resultKey: ReturnType<typeof nameResultKey>
@@ -61,7 +65,15 @@ function describeServer({ listens, internalListen, queue, cache, ...rest }: Serv
   }
 }
 
-function describeBucket({ name, keys, headers, storages, transform, glacier }: BucketConfig): BucketMeaning {
+function describeBucket({
+  name,
+  keys,
+  headers,
+  storages,
+  transform,
+  glacier,
+  pregenerate,
+}: BucketConfig): BucketMeaning {
   return {
     name,
     keys: keys.map(({ accessKey }) => accessKey),
@@ -70,11 +82,12 @@ function describeBucket({ name, keys, headers, storages, transform, glacier }: B
     transform: transform && describeTransform(transform, storages),
     presets: transform ? describePresets(transform) : [],
     glacier,
+    pregenerate,
   }
 }
 
 function describeTransform(transform: TransformConfig, storages: BucketConfig['storages']): TransformMeaning {
-  const { path, presets: _, tengoPath, script, ...rest } = transform
+  const { path, presetKeys: _keys, presets: _presets, tengoPath, script, ...rest } = transform
   const resultKey = nameResultKey(transform, { storages })
   return { ...rest, resultKey, path: path && String(path), script: script?.path ?? tengoPath }
 }

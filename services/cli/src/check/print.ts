@@ -81,15 +81,20 @@ function printHeaders(headers: Record<string, string>): string {
   return lines.length === 0 ? 'none' : lines.join('; ')
 }
 
-function bucketRows({ keys, headers, storages, transform, presets, glacier }: BucketMeaning): Row[] {
+function bucketRows({ keys, headers, storages, transform, presets, glacier, pregenerate }: BucketMeaning): Row[] {
   return [
     ...(transform ? transformRows(transform) : [['grammar', 'none: objects as they are stored'] satisfies Row]),
     ['keys', keys.length === 0 ? 'none' : keys.join(', ')],
     ['headers', printHeaders(headers)],
     ...storages.map((storage): Row => [`storage ${storage.name}`, printStorage(storage)]),
     ...presets.map((preset): Row => [`preset ${preset.name}`, printPreset(preset)]),
+    ...(pregenerate ? [['made ahead', printPregenerate(pregenerate)] satisfies Row] : []),
     ...(glacier ? flatten(glacier, 'glacier.') : []),
   ]
+}
+
+function printPregenerate({ presets, formats }: NonNullable<BucketMeaning['pregenerate']>): string {
+  return `${presets.join(', ')}${formats.length === 0 ? '' : `; for who accepts it also as ${formats.join(', ')}`}`
 }
 
 function transformRows(transform: TransformMeaning): Row[] {

@@ -13,15 +13,18 @@ import {
 import { createExplain } from '@mortise/gateway/explain'
 import type { Planner } from '@mortise/plan'
 import type { JobQueue } from '@mortise/queue'
+import type { BatchQueue } from '@mortise/queue/batches'
 import type { SharedCache } from '@mortise/response-cache'
 import type { Log, Metrics } from '@mortise/telemetry'
 import { version } from '../version.ts'
+import type { Operation } from './operation.ts'
 import type { Storages } from './storages.ts'
 
 /** What the listeners of a process are made of. */
 export type ListenerParts = {
   config: Config
   queue: JobQueue
+  batches: BatchQueue
   storages: Storages
   changes: Changes
   sharedCache: SharedCache | null
@@ -49,9 +52,10 @@ export async function listenPublicly(
 
 /** The listener for operators. `planner`: `null` where no URLs are read. */
 export function listenInternally(
-  { config, planner, queue, storages, sharedCache, metrics }: ListenerParts & { planner: Planner | null },
+  parts: ListenerParts & { planner: Planner | null; operation: Operation },
   draining: () => boolean,
 ): Promise<RunningServer> {
+  const { config, planner, queue, storages, sharedCache, metrics, operation } = parts
   const where: Listener = config.server.internalListen
   const checks: Check[] = [{ name: 'queue', required: true, run: signal => queue.ping(signal) }]
   for (const [name, storage] of storages.entries()) {
@@ -59,7 +63,7 @@ export function listenInternally(
   }
   if (sharedCache) checks.push({ name: 'cache', required: false, run: signal => sharedCache.ping(signal) })
   const explain = planner && createExplain(config, planner)
-  return listen(where, createInternal({ metrics, checks, draining, explain }), '--internal')
+  return listen(where, createInternal({ ...operation, metrics, checks, draining, explain }), '--internal')
 }
 
 /**

@@ -3,9 +3,11 @@ import { createArchive, createUploads, type Uploads } from '@mortise/gateway'
 import { createPlanner, loadScripts } from '@mortise/plan'
 import { createLog, createMetrics, type Log } from '@mortise/telemetry'
 import { handedOver, restartInPlace } from '../life-cycle.ts'
+import { createBatches } from './batches.ts'
 import { createSharedCache } from './cache.ts'
 import { createChanges } from './changes.ts'
 import { listenInternally, listenPublicly } from './listeners.ts'
+import { createOperation } from './operation.ts'
 import { readPlaceholder } from './placeholder.ts'
 import { createQueue, requireSharedQueue } from './queue.ts'
 import { createStorages, type Storages } from './storages.ts'
@@ -45,12 +47,14 @@ export async function startRole(role: Role, config: Config): Promise<RunningRole
   const stack = new AsyncDisposableStack()
   try {
     const queue = stack.adopt(await createQueue(server.queue, log, metrics), queue => queue.close())
+    const batches = stack.use(await createBatches(server.queue, log, metrics))
     const storages = stack.use(await createStorages(config, metrics, placeholder))
     const changes = stack.use(await createChanges(config, log))
     const sharedCache = role.gateway ? stack.use(await createSharedCache(config, log, metrics)) : null
-    const parts = { config, queue, storages, changes, sharedCache, placeholder, log, metrics }
+    const parts = { config, queue, batches, storages, changes, sharedCache, placeholder, log, metrics }
     let draining = false
-    const internal = await listenInternally({ ...parts, planner }, () => draining)
+    const operation = stack.use(await createOperation({ ...parts, planner }))
+    const internal = await listenInternally({ ...parts, planner, operation }, () => draining)
     stack.adopt(internal, running => running.close(0))
     let running: RunningRole | undefined
     const onStuck = (suspects: string) => {
@@ -70,7 +74,7 @@ export async function startRole(role: Role, config: Config): Promise<RunningRole
       const until = Date.now() + server.worker.graceSeconds * 1000
       const left = () => Math.max(0, until - Date.now())
       // Clients still wait for jobs, so the gateway goes first.
-      await Promise.all(servers.map(running => running.close(left())))
+      await Promise.all([operation.jobs?.close(), ...servers.map(running => running.close(left()))])
       const settled = (await worker?.close(left())) ?? true
       await stack.disposeAsync()
       return settled

@@ -1,13 +1,14 @@
 import os from 'node:os'
 import type { Changes } from '@mortise/changes'
 import type { Config } from '@mortise/config'
-import { createDerive, createOverlays, type Overlays } from '@mortise/derive'
+import { createDerive, createDeriveAll, createOverlays, type Overlays } from '@mortise/derive'
 import { createGuardedFetch } from '@mortise/fetch'
 import { createImagePool, type ImagePool } from '@mortise/image'
-import { presetWatermarks } from '@mortise/plan'
+import { createTraces, type Location, presetWatermarks } from '@mortise/plan'
 import type { Consumer, JobQueue } from '@mortise/queue'
+import type { BatchQueue } from '@mortise/queue/batches'
 import { type Log, type Metrics, registerGauges } from '@mortise/telemetry'
-import { createSuspects, startWorker } from '@mortise/worker'
+import { createSuspects, startBatchWorker, startWorker } from '@mortise/worker'
 import { isSameObject } from './places.ts'
 import type { Storages } from './storages.ts'
 
@@ -22,6 +23,7 @@ const settleMs = 1000
 export type WorkerParts = {
   config: Config
   queue: JobQueue
+  batches: BatchQueue
   storages: Storages
   changes: Changes
   log: Log
@@ -35,6 +37,7 @@ export type WorkerParts = {
 export async function runWorker({
   config,
   queue,
+  batches,
   storages,
   changes,
   log,
@@ -50,22 +53,26 @@ export async function runWorker({
   const watermarks = presetWatermarks(config)
   const images = createImagePool({ threads, limits: bounds, svg: security.svg, svgOverlays: watermarks, onStuck })
   const overlays = createOverlaysFor(config, watermarks, threads * 2)
-  const derive = createDerive({
+  const making = {
     storage: storages.get,
     images: measureImages(images, metrics),
     overlays,
     changes,
-    isSameObject: (one, other) => isSameObject(config, one, other),
-    originals: threads * 2,
+    traceOf: createTraces(config),
+    isSameObject: (one: Location, other: Location) => isSameObject(config, one, other),
     limits: { inputBytes: limits.inputBytes, storageTimeout: server.worker.sourceTimeout * 1000 },
     now: Date.now,
-  })
+  }
+  const derive = createDerive({ ...making, originals: threads * 2 })
   // Beside the originals in memory: jobs whose result is being stored.
   const consumer = await startWorker({ queue, derive, concurrency: threads * 4, suspects, log, metrics })
+  // What is made ahead of time has its own places, one for each thread, and so never those of who waits.
+  const deriveAll = createDeriveAll({ ...making, originals: threads })
+  const ahead = await startBatchWorker({ batches, deriveAll, concurrency: threads, suspects, log, metrics })
   registerWorkerGauges(metrics, images, consumer)
   return {
     async close(graceMs) {
-      await consumer.close(graceMs)
+      await Promise.all([consumer.close(graceMs), ahead.close(graceMs)])
       await overlays[Symbol.asyncDispose]()
       return images.close(settleMs)
     },

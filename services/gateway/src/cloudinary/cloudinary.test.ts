@@ -35,6 +35,8 @@ describe('who has not proven who he is', () => {
   })
 })
 
+const noted = async () => {}
+
 /** Over a storage that only counts. */
 function setUp() {
   const stored: number[] = []
@@ -51,7 +53,7 @@ function setUp() {
     buckets: { b: { name: 'b', keys: [key], transform: { kind: 'cloudinary' } } as unknown as BucketConfig },
     planner: { plan: () => ({ kind: 'object', bucket: 'b', object, imageOnly: false }) } as unknown as Planner,
     storage: () => storage,
-    changed: async () => {},
+    originals: { written: noted, deleted: noted, derivativeDeleted: noted },
     ...createIntake({ uploadsAtOnce: 4, uploadRate: 1, uploadGrace: 60 }),
     uploadBytes: 1024 * MiB,
     now: () => now,

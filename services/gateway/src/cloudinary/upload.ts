@@ -17,7 +17,7 @@ import { type Spooled, spool } from './spool.ts'
 
 export type UploadDeps = Pick<
   S3Deps,
-  'planner' | 'storage' | 'changed' | 'uploadBytes' | 'now' | 'slots' | 'strangers' | 'pace'
+  'planner' | 'storage' | 'originals' | 'uploadBytes' | 'now' | 'slots' | 'strangers' | 'pace'
 > & {
   /** For files of forms that are proven to come from somebody with the key, and of all others. */
   room: { proven: Room; strangers: Room }
@@ -130,14 +130,14 @@ async function store(
   location: Location,
   facts: Omit<NewObject, 'body'> & { contentType: string },
   { kept, fields, signal }: { kept: Spooled; fields: readonly Field[]; signal: AbortSignal },
-  { storage: storages, changed, now }: UploadDeps,
+  { storage: storages, originals, now }: UploadDeps,
 ): Promise<Stored> {
   const storage = storages(location.storage)
   const keeps = /^(?:0|false)$/i.test(textOf(fields, 'overwrite') ?? '')
   try {
     const object = { ...facts, body: kept.stream(), ...(keeps ? ({ ifAbsent: true } as const) : {}) }
     const info = await storage.put(location, object, signal)
-    await changed(location)
+    await originals.written(location)
     return { info, contentType: facts.contentType, time: new Date(now()), existing: false }
   } catch (error) {
     const taken = keeps && error instanceof MortiseError && error.code === 'precondition_failed'

@@ -63,7 +63,7 @@ async function complete({ call, upload, listed, location }: Completed, deps: S3D
   const { info } = await storeBody(ownStorage(call, deps), location, body, object, signal).finally(() =>
     source.destroy(),
   )
-  await deps.changed(location)
+  await deps.originals.written(location)
   await deps.uploads.remove(upload, signal)
   return result(call, info.etag, checksumElements(checksum))
 }

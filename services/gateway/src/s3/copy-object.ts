@@ -32,7 +32,7 @@ export async function copyObject(call: Signed<ObjectCall>, deps: S3Deps): Promis
   const checksum = known && typeOf(known) === 'FULL_OBJECT' ? known : null
   const metadata = { ...facts.metadata, ...noteOf(checksum) }
   const info = await ownStorage(call, deps).put(location, { ...facts, metadata, body: object.stream(), size }, signal)
-  await deps.changed(location)
+  await deps.originals.written(location)
   return xmlResponse('CopyObjectResult', {
     ETag: `"${info.etag}"`,
     LastModified: info.lastModified.toISOString(),

@@ -19,25 +19,24 @@ export async function deleteObject(call: Signed<ObjectCall>, deps: S3Deps): Prom
  * not there is gone already. A folder goes when it is empty.
  */
 export async function remove(call: Pick<ObjectCall, 'bucket' | 'key' | 'target' | 'signal'>, deps: S3Deps) {
-  for (const location of meant(call, deps)) {
-    await deps.storage(location.storage).delete(location, call.signal)
-    await deps.changed(location)
+  const { planner, originals, storage } = deps
+  const remove = (location: Location) => storage(location.storage).delete(location, call.signal)
+  const own = ownLocation(call)
+  const meant = isOnlyOfS3(call.key) ? null : planner.plan({ target: call.target, accepts: [] })
+  if (meant?.kind === 'derivative') {
+    for (const location of derivatives(call.target, planner)) await remove(location)
+    return await originals.derivativeDeleted(meant.plan.original)
   }
+  if (meant && !(meant.kind === 'object' && isSame(meant.object, own))) {
+    throw new S3Error('MethodNotAllowed', 'This URL stands for an original of another place; delete it there.')
+  }
+  await remove(own)
+  await originals.deleted(own)
 }
 
 /** The path of an object, as a client would write it. */
 export function targetOf({ bucket }: Pick<BucketCall, 'bucket'>, key: string): string {
   return `/${[bucket.name, ...key.slice(1).split('/')].map(encodeURIComponent).join('/')}`
-}
-
-function meant(call: Pick<ObjectCall, 'bucket' | 'key' | 'target'>, { planner }: S3Deps): Location[] {
-  const { key, target } = call
-  const own = ownLocation(call)
-  if (isOnlyOfS3(key)) return [own]
-  const meant = planner.plan({ target, accepts: [] })
-  if (meant.kind === 'derivative') return derivatives(target, planner)
-  if (meant.kind === 'object' && isSame(meant.object, own)) return [own]
-  throw new S3Error('MethodNotAllowed', 'This URL stands for an original of another place; delete it there.')
 }
 
 function derivatives(target: string, planner: S3Deps['planner']): Location[] {

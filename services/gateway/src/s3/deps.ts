@@ -1,8 +1,9 @@
 import type { BucketConfig } from '@mortise/config'
-import type { Location, Planner } from '@mortise/plan'
+import type { Planner } from '@mortise/plan'
 import type { S3Auth } from '@mortise/s3-auth'
 import type { Storage } from '@mortise/storage'
 import type { Opener } from '../open.ts'
+import type { Originals } from '../originals/originals.ts'
 import type { Access } from './access.ts'
 import type { Intake } from './intake.ts'
 import type { Uploads } from './uploads/uploads.ts'
@@ -17,8 +18,7 @@ export type S3Deps = Intake & {
   storage(name: string): Storage
   opener: Opener
   uploads: Uploads
-  /** An object was written or deleted: when it resolves, nobody here answers with what it was. */
-  changed(location: Location): Promise<void>
+  originals: Originals
   /** Bytes of one upload. */
   uploadBytes: number
   /** Milliseconds since the epoch. */

@@ -35,7 +35,7 @@ export async function postObject(call: BucketCall, deps: S3Deps): Promise<Respon
   const { stream } = verifyBody(file, { ...accepted.body, sizeRange: sizeRange(accepted, deps) })
   const record = { key, facts, initiator: accepted.accessKey }
   const info = await spool({ stream, location, record, signal }, deps)
-  await deps.changed(location)
+  await deps.originals.written(location)
   return answer(call, accepted, info.etag)
 }
 

@@ -13,7 +13,7 @@ export async function putObject(call: Signed<ObjectCall>, deps: S3Deps): Promise
   using _slot = deps.slots.take()
   const body = { source: call.body(), check, size }
   const { info, checksums } = await storeBody(ownStorage(call, deps), location, body, facts, signal)
-  await deps.changed(location)
+  await deps.originals.written(location)
   return new Response(null, {
     headers: { etag: `"${info.etag}"`, ...checksumFields(saidIn(checksums)), 'content-length': '0' },
   })
