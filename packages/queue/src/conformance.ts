@@ -99,6 +99,22 @@ export function testQueue(name: string, create: (options: BenchOptions) => Promi
         expect(job.plans).toEqual([3, 4, 1, 2].map(i => plan(i).id))
       })
 
+      it('tells for how long the next interactive job has waited, and nothing of background jobs', async () => {
+        const { gateway, worker } = await open()
+        const [a, b] = [await gateway(), await gateway()]
+        const waits = [submit(a, 1, 'background')]
+        await waiting(a, { interactive: 0, background: 1 })
+        expect((await a.stats()).oldestMs).toBe(0)
+        const before = Date.now()
+        waits.push(submit(a, 2))
+        await waiting(b, { interactive: 1, background: 1 })
+        await vi.waitFor(async () => expect((await b.stats()).oldestMs).toBeGreaterThan(300), patience)
+        expect((await b.stats()).oldestMs).toBeLessThanOrEqual(Date.now() - before)
+        await (await worker()).consume(async () => made('x'), { concurrency: 1 })
+        await Promise.all(waits)
+        await vi.waitFor(async () => expect((await b.stats()).oldestMs).toBe(0), patience)
+      })
+
       it('raises a background job that somebody starts to wait for', async () => {
         const { gateway, worker } = await open()
         const [a, b] = [await gateway(), await gateway()]

@@ -18,7 +18,7 @@ it('keeps the order of an array that is changed in the same way', () => {
           fifo[what](item)
           model[what](item)
         }
-        expect(fifo.size).toBe(model.length)
+        expect([fifo.size, fifo.first]).toEqual([model.length, model[0]])
       }
       for (const item of model) expect(fifo.shift()).toBe(item)
       expect(fifo.shift()).toBeUndefined()

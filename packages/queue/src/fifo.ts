@@ -1,6 +1,8 @@
 /** First in, first out; any item can be taken out of the middle. Everything in constant time. An item is in it once. */
 export type Fifo<T> = {
   readonly size: number
+  /** The one that `shift` would take. */
+  readonly first: T | undefined
   push(item: T): void
   /** Puts it first. */
   unshift(item: T): void
@@ -39,6 +41,9 @@ export function createFifo<T>(): Fifo<T> {
   return {
     get size() {
       return nodes.size
+    },
+    get first() {
+      return first?.item
     },
     push: item => insert(item, last, undefined),
     unshift: item => insert(item, undefined, first),

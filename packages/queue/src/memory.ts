@@ -143,7 +143,10 @@ export function createMemoryQueue({ maxWaiting, attempts = 3, backOffMs = 200 }:
   return {
     submit: flights.submit,
     consume,
-    stats: async () => ({ waiting: backlog.waiting, active, flights: flights.size, waiters: flights.waiters }),
+    stats: async () => {
+      const { waiting, oldestMs } = backlog
+      return { waiting, oldestMs, active, flights: flights.size, waiters: flights.waiters }
+    },
     ping: async signal => signal.throwIfAborted(),
     close,
     [Symbol.asyncDispose]: close,

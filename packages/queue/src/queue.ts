@@ -65,6 +65,8 @@ export type Consumer = AsyncDisposable & {
 export type QueueStats = {
   /** Jobs that nobody has started, over all processes. */
   waiting: { interactive: number; background: number }
+  /** Milliseconds since the interactive job that is to be started next was submitted; 0 when none waits. */
+  oldestMs: number
   /** Jobs being worked on, over all processes. */
   active: number
   /** Distinct jobs for which this process waits; bounded by `maxWaiting`. */

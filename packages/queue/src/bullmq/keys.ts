@@ -15,6 +15,10 @@ export function createKeys(prefix: string) {
     prefix: tagged,
     /** A job of BullMQ: a hash. */
     job: (jobId: string) => `${tagged}:${queueName}:${jobId}`,
+    /** Of BullMQ: ids of jobs without a priority, the next one last: a list. */
+    wait: `${tagged}:${queueName}:wait`,
+    /** Of BullMQ: ids of jobs that wait, by {@link priorities} and the order in which they came: a sorted set. */
+    prioritized: `${tagged}:${queueName}:prioritized`,
     /** Who waits for a plan: a sorted set of flights by deadline, each `<process>.<number>`. Expires. */
     waiters: (planId: string) => `${tagged}:waiters:${planId}`,
     /** The message with the body that a job answered with, or ended with. Expires. */

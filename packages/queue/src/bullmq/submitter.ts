@@ -58,7 +58,7 @@ export function createSubmitter(options: SubmitterOptions): Submitter {
     onJoined: flight => answers.check([flight]),
   })
   const answers: Answers = createAnswers({ link, keys, tasks, flights, adding })
-  const countJobs = createCounts(link)
+  const countJobs = createCounts(link, keys)
 
   function settled({ plan, state }: BullFlight) {
     if (state.announced === 0) return

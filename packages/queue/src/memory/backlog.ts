@@ -10,6 +10,8 @@ export type Task = {
   lane: Lane
   /** The number of the attempt that is running or comes next, from 1. */
   attempt: number
+  /** When it was submitted, ms since the epoch. */
+  readonly since: number
   answered: Outcome | undefined
   /** It waits for this time (ms since the epoch) to be tried again. */
   rests: number | undefined
@@ -21,6 +23,7 @@ export type Task = {
 export type Backlog = {
   readonly size: number
   readonly waiting: QueueStats['waiting']
+  readonly oldestMs: number
   get(planId: string): Task | undefined
   all(): Task[]
   add(job: Job): void
@@ -56,10 +59,15 @@ export function createBacklog(backOffMs: number, ready: () => void): Backlog {
     get waiting() {
       return { interactive: lanes.interactive.size, background: lanes.background.size }
     },
+    get oldestMs() {
+      const { first } = lanes.interactive
+      return first ? Math.max(0, Date.now() - first.since) : 0
+    },
     get: planId => tasks.get(planId),
     all: () => [...tasks.values()],
     add(job) {
-      const task: Task = { job, lane: job.lane, attempt: 1, answered: undefined, rests: undefined, run: undefined }
+      const fresh = { attempt: 1, since: Date.now(), answered: undefined, rests: undefined, run: undefined }
+      const task: Task = { job, lane: job.lane, ...fresh }
       tasks.set(job.plan.id, task)
       putBack(task, 'last')
     },

@@ -138,6 +138,11 @@ function registerQueueGauges(metrics: Metrics, queue: JobQueue): void {
       read: async () => (await queue.stats()).waiting.background,
     },
     {
+      name: 'mortise_queue_oldest_seconds',
+      help: 'Since the job was submitted that somebody waits for and that is to be started next; 0 when none waits',
+      read: async () => (await queue.stats()).oldestMs / 1000,
+    },
+    {
       name: 'mortise_queue_active',
       help: 'Jobs being worked on, anywhere',
       read: async () => (await queue.stats()).active,
