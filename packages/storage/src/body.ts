@@ -25,7 +25,7 @@ export async function* readBody({ body, size }: NewObject, signal: AbortSignal):
       signal.throwIfAborted()
       const bytes: Uint8Array = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
       left -= bytes.length
-      countPassed(bytes.length)
+      if (body instanceof Readable) countPassed(bytes.length)
       if (left < 0) throw new MortiseError('invalid_request', `the body has more than the announced ${size} bytes`)
       if (bytes.length === 0) continue
       // A backend that has got all bytes is done, so the last of them wait until nothing more can go wrong.
