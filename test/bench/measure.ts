@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises'
-import { Agent, get } from 'node:http'
+import { readFile, writeFile } from 'node:fs/promises'
+import { Agent, get, request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 
 export type Row = {
   what: string
@@ -61,6 +62,30 @@ export function fetchOnce(url: string): Promise<Answer> {
   })
 }
 
+const piece = Buffer.alloc(256 * 1024, 'mortise')
+
+/** One PUT of so many MiB, sent at the pace of the server. Milliseconds. */
+export function sendOnce(url: string, mebibytes: number): Promise<number> {
+  const started = performance.now()
+  return new Promise((resolve, reject) => {
+    let left = mebibytes * 4
+    const headers = { 'content-length': left * piece.length }
+    const sent = request(url, { method: 'PUT', headers, agent: false }, response => {
+      response.resume().once('error', reject)
+      response.once('end', () => {
+        if (response.statusCode === 200) resolve(performance.now() - started)
+        else reject(new Error(`PUT ${url}: ${response.statusCode}`))
+      })
+    })
+    const more = () => {
+      while (left-- > 0) if (!sent.write(piece)) return
+      sent.end()
+    }
+    sent.on('drain', more).once('error', reject)
+    more()
+  })
+}
+
 /** All URLs, `concurrency` at a time. Throws when one of them is not answered with 200. */
 export async function fetchAll(urls: string[], concurrency: number): Promise<Answer[]> {
   const answers: Answer[] = []
@@ -81,6 +106,25 @@ export async function residentMemory(pid: number): Promise<{ now: number; peak: 
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024
   return { now: read('VmRSS'), peak: read('VmHWM') }
+}
+
+/** MiB by which the memory of a process rises, at the most, above what it is now. Linux tells; nothing is missed. */
+export async function memoryGrowth(pid: number, run: () => Promise<unknown>): Promise<number> {
+  await writeFile(`/proc/${pid}/clear_refs`, resetPeak)
+  const { now } = await residentMemory(pid)
+  await run()
+  return (await residentMemory(pid)).peak - now
+}
+
+/** As proc_pid_clear_refs(5) has it. */
+const resetPeak = '5'
+
+/** Waits until a process that says that it is ready has done what it still does after that. */
+export async function settle(pid: number): Promise<void> {
+  for (let tries = 0; tries < 20; tries++) {
+    if ((await memoryGrowth(pid, () => delay(500))) < 0.5) return
+  }
+  throw new Error(`the memory of process ${pid} does not come to rest`)
 }
 
 /** The value of a counter without labels on an internal listener's metrics page. */
