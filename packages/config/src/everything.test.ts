@@ -49,6 +49,7 @@ describe('a file with every setting', () => {
       monitoring: 'prometheus',
       requestTimeout: 70,
       dashboard: true,
+      events: { secret: 'events-sekret-0123' },
       placeholder: '/srv/placeholder.jpg',
       maxFileSize: 104_857_600,
       worker: { threads: 4, graceSeconds: 20, sourceTimeout: 5 },
@@ -167,7 +168,7 @@ describe('a file with every setting', () => {
   it('can be printed without its secrets', () => {
     const printed = JSON.stringify(redact(load().config))
     assert.doesNotMatch(printed, /sekret/)
-    assert.equal(printed.match(/"\*\*\*"/g)?.length, 12)
+    assert.equal(printed.match(/"\*\*\*"/g)?.length, 13)
     assert(printed.includes('(?P<presetName>'), 'a regexp is told as text')
     assert(printed.includes('"accessKey":"minio"'), 'an access key is told')
   })

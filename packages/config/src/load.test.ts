@@ -524,6 +524,8 @@ describe('mistakes', () => {
     'server: {queue: {type: redis, address: ["sekret@host"]}}',
     'server: {lock: {type: redis, address: [r], clientConfig: {db: sekret}}}',
     bucket('keys: [{accessKey: a, secretAccessKey: [sekret]}]'),
+    'server: {events: {secret: sekret}}',
+    'server: {events: {secret: sekret with spaces in it}}',
     'buckets: {m: {storages: {basic: {kind: s3, secretAccessKey: sekret}}}}',
   ])('do not tell secrets: %s', text => {
     assert.doesNotMatch(mistakesOf(text).map(printIssue).join(), /sekret/)
@@ -620,6 +622,7 @@ describe('warnings', () => {
       /no effect on 404, for which headers\[0\] stands/,
     ],
     ['an address for memory', 'server: {queue: {type: memory, address: [a]}}', 'server.queue.address', /no effect/],
+    ['a dashboard of memory', 'server: {dashboard: yes}', 'server.dashboard', /no effect.*in memory/],
     ['the wait limit of mort', 'server: {lockTimeout: 5}', 'server.lockTimeout', /requestTimeout/],
     [
       'the concurrency of mort',

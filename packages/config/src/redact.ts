@@ -11,6 +11,7 @@ const hidden = '***'
 const secrets = new Set([
   // The text of a script.
   'source',
+  'secret',
   'secretAccessKey',
   'password',
   'b2ApplicationKey',

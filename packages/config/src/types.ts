@@ -231,6 +231,8 @@ export type ServerConfig = {
   requestTimeout: number
   /** Shown by the internal listener; only of a queue on Redis. */
   dashboard: boolean
+  /** `null`: notifications of S3 are not heard. */
+  events: { secret: string | null }
   /** Absolute path, or a URL when it starts with `http`. */
   placeholder: string | null
   /** Bytes above which a download is answered with a redirect; 0 = never. */

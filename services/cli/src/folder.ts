@@ -3,7 +3,7 @@ import { mkdir, opendir, realpath, stat } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { folderConfig } from '@mortise/config'
+import { type Config, folderConfig } from '@mortise/config'
 import { MortiseError } from '@mortise/errors'
 import { roles } from './compose/role.ts'
 import { type ListenOptions, run } from './start.ts'
@@ -12,12 +12,12 @@ const demo = fileURLToPath(new URL('../demo', import.meta.url))
 
 export type FolderOptions = ListenOptions & { folder: string | undefined; cache: string | undefined }
 
+/** A folder as a bucket: its absolute path, the name of the bucket, and the configuration. Makes the cache folder. */
+export type Folder = { root: string; name: string; config: Config }
+
 /** Serves a folder of pictures without a configuration, and says which URLs to try. */
-export async function startFolder({ folder = demo, cache, listen, internal }: FolderOptions): Promise<void> {
-  const root = await readableFolder(folder)
-  const name = bucketName(root)
-  const cacheDir = await writableFolder(cache ?? defaultCache(root))
-  const config = folderConfig({ name, folder: root, cacheDir })
+export async function startFolder({ folder, cache, listen, internal }: FolderOptions): Promise<void> {
+  const { root, name, config } = await readFolder({ folder, cache })
   const { addresses } = await run(roles.serve, config, {
     listen: listen ?? '127.0.0.1:8080',
     internal: internal ?? '127.0.0.1:8081',
@@ -34,6 +34,13 @@ export async function startFolder({ folder = demo, cache, listen, internal }: Fo
       console.log(`  ${base}${example}`)
   }
   console.log('\nCtrl+C stops it.')
+}
+
+export async function readFolder({ folder = demo, cache }: Pick<FolderOptions, 'folder' | 'cache'>): Promise<Folder> {
+  const root = await readableFolder(folder)
+  const name = bucketName(root)
+  const cacheDir = await writableFolder(cache ?? defaultCache(root))
+  return { root, name, config: folderConfig({ name, folder: root, cacheDir }) }
 }
 
 async function readableFolder(folder: string): Promise<string> {

@@ -7,6 +7,7 @@ import { checkCommand } from './commands/check.ts'
 import { explainCommand } from './commands/explain.ts'
 import { gatewayCommand } from './commands/gateway.ts'
 import { serveCommand } from './commands/serve.ts'
+import { warmCommand } from './commands/warm.ts'
 import { workerCommand } from './commands/worker.ts'
 import { warn } from './start.ts'
 import { version } from './version.ts'
@@ -19,6 +20,7 @@ const program = new Command('mortise')
   .addCommand(workerCommand())
   .addCommand(checkCommand())
   .addCommand(explainCommand())
+  .addCommand(warmCommand())
 
 for (const command of [program, ...program.commands]) {
   command.exitOverride().showHelpAfterError('(--help shows what there is)')

@@ -31,6 +31,16 @@ export const server = section(
     lockTimeout: int('Has no effect: `requestTimeout` limits every wait.', { default: 30 }),
     concurrentImageProcessing: int('Has no effect: see `worker.threads` and `queue.maxWaiting`.', { default: 100 }),
     dashboard: bool('Ours. The internal listener shows the queue in Redis below `/dashboard`.'),
+    events: section(
+      {
+        secret: parsed('What the sender proves itself with; without it nobody is heard.', readSecret, {
+          expected: 'at least 16 letters, digits and signs, without spaces',
+          secret: true,
+          fallback: null,
+        }),
+      },
+      'Ours. `POST /-/events/s3`: notifications of S3 or MinIO about objects that others have written or deleted.',
+    ),
     placeholder: text('Path or URL of an image that is sent instead of an error.'),
     maxFileSize: int('Bytes above which a download is answered with a redirect; 0 = never.', { min: 0 }),
     plugins,
@@ -60,6 +70,11 @@ export const server = section(
   },
   'The processes.',
 )
+
+/** MinIO sends something else when there are spaces in it. */
+function readSecret(text: string): string | null {
+  return /^[!-~]{16,}$/.test(text) ? text : null
+}
 
 type ServerSection = Output<typeof server>
 
@@ -112,6 +127,7 @@ export function resolveServer(server: ServerSection, baseDir: string): ServerCon
     monitoring: server.monitoring === 'prometheus' ? 'prometheus' : 'none',
     requestTimeout,
     dashboard: server.dashboard,
+    events: server.events,
     placeholder: resolvePlaceholder(server.placeholder, baseDir),
     maxFileSize,
     plugins: resolvePlugins(server.plugins),

@@ -4,6 +4,8 @@ import { MortiseError } from '@mortise/errors'
 import type { Metrics } from '@mortise/telemetry'
 import { Hono } from 'hono'
 import type { Explain } from '../explain.ts'
+import type { Jobs } from '../jobs/jobs.ts'
+import { createJobsRoute } from './jobs.ts'
 
 export type Check = {
   /** As it is shown: `queue`, `storage photos/basic`. */
@@ -20,12 +22,17 @@ export type InternalDeps = {
   draining(): boolean
   /** `null` where no URLs are read: in a worker. */
   explain: Explain | null
+  /** `null` as well. */
+  jobs: Jobs | null
+  /** Pages below `/dashboard`; `null`: there are none. */
+  dashboard: Hono | null
 }
 
 const checkTimeout = 2000
 
 /** What operators and their tools ask; never on a public listener. */
-export function createInternal({ metrics, checks, draining, explain }: InternalDeps): RequestListener {
+export function createInternal(deps: InternalDeps): RequestListener {
+  const { metrics, checks, draining, explain, jobs, dashboard } = deps
   const app = new Hono()
   app.get('/healthz', c => c.json({ status: 'ok' }))
   app.get('/readyz', async c => {
@@ -45,6 +52,11 @@ export function createInternal({ metrics, checks, draining, explain }: InternalD
         return c.json({ message: 'expected ?url=, a path with its query, and perhaps &accept=' }, 400)
       return c.json(explain(url, c.req.query('accept')))
     })
+  }
+  if (jobs) app.route('/jobs', createJobsRoute(jobs))
+  if (dashboard) {
+    app.get('/dashboard/', c => c.redirect('/dashboard'))
+    app.route('/dashboard', dashboard)
   }
   return getRequestListener(app.fetch)
 }

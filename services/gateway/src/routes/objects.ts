@@ -5,7 +5,7 @@ import type { Delivery } from '../cache/responses.ts'
 import type { Compress } from '../compress.ts'
 import type { Cors } from '../cors.ts'
 import type { Debug } from '../debug.ts'
-import type { Deliver, Redirection, Replacement } from '../deliver.ts'
+import type { Accepted, Deliver, Redirection, Replacement } from '../deliver.ts'
 import { type ErrorReply, renderError } from '../errors.ts'
 import type { RequestFields } from '../http/conditional.ts'
 import { addVary, commonFields, type Fields, type HeaderRules, withSafety } from '../http/fields.ts'
@@ -13,6 +13,7 @@ import type { Preference } from '../http/negotiate.ts'
 import { singleRange } from '../http/range.ts'
 import { respond } from '../http/respond.ts'
 import type { StandIn } from '../placeholder.ts'
+import { readPrefer } from '../prefer.ts'
 import type { ReadAccess } from '../read-access.ts'
 
 export type ObjectsDeps = {
@@ -27,6 +28,8 @@ export type ObjectsDeps = {
   preferenceOf(accept: string | undefined): Preference
   /** What distinguishes the cached variants of one target. */
   variantOf(fields: RequestFields): string
+  /** Milliseconds that a client waits at most who would rather ask again. */
+  maxWait: number
   /** Told of every refusal, with the error that caused it. */
   onError(error: unknown, reply: ErrorReply, facts: RefusalFacts): void
 }
@@ -62,6 +65,7 @@ export function createObjectsRoute(deps: ObjectsDeps): (request: ReadRequest) =>
       if (!isPublic && !request.signed) throw new MortiseError('forbidden', 'the bucket is private')
       const delivery = await deliver(deps, resolution, request)
       if ('location' in delivery) return redirect(deps, delivery, resolution, request)
+      if ('retryAfter' in delivery) return accept(deps, delivery, resolution, request)
       if ('standIn' in delivery) return refuse(deps, delivery.error, request, resolution, delivery.standIn)
       const { entity, cacheKey } = await deps.compress(delivery, request)
       // What is remembered is given out to anybody who asks for that target, and to all in one way.
@@ -83,10 +87,10 @@ export function createObjectsRoute(deps: ObjectsDeps): (request: ReadRequest) =>
 }
 
 function deliver(
-  { deliver: to, debug }: ObjectsDeps,
+  { deliver: to, debug, maxWait }: ObjectsDeps,
   resolution: Resolution,
   { method, fields, signal }: ReadRequest,
-): Promise<Delivery | Redirection | Replacement> {
+): Promise<Delivery | Redirection | Replacement | Accepted> {
   switch (resolution.kind) {
     case 'buckets':
       throw new MortiseError('forbidden', 'the list of buckets is for signed requests')
@@ -98,7 +102,12 @@ function deliver(
       return to.object(resolution, { head: method === 'HEAD', range, signal })
     }
     case 'derivative':
-      return to.derivative(resolution, { explain: debug.asked(fields), cdnLoop: fields['cdn-loop'], signal })
+      return to.derivative(resolution, {
+        explain: debug.asked(fields),
+        cdnLoop: fields['cdn-loop'],
+        respondAsync: readPrefer(fields.prefer, maxWait),
+        signal,
+      })
   }
 }
 
@@ -147,6 +156,29 @@ function redirect(
   if (deps.debug.asked(fields)) Object.assign(headers, deps.debug.describe(resolution))
   const ours = { location, 'cache-control': 'no-store', 'content-length': '0' }
   return new Response(null, { status: 307, headers: { ...headers, ...ours } })
+}
+
+/** It is being made, and will be at the same URL (RFC 7240, section 4.1). */
+function accept(
+  deps: ObjectsDeps,
+  { retryAfter }: Accepted,
+  resolution: Resolution,
+  { method, target, fields }: ReadRequest,
+): Response {
+  const headers: Fields = { ...commonFields }
+  if (resolution.kind === 'derivative') deps.headerRules(resolution.bucket, 202, headers)
+  if (deps.debug.asked(fields)) Object.assign(headers, deps.debug.describe(resolution))
+  const body = JSON.stringify({ status: 'accepted' })
+  Object.assign(headers, {
+    // No host, for the first segment names a bucket.
+    location: target,
+    'preference-applied': 'respond-async',
+    'cache-control': 'no-store',
+    'content-type': 'application/json',
+    'content-length': String(body.length),
+    'retry-after': String(retryAfter),
+  })
+  return new Response(method === 'HEAD' ? null : body, { status: 202, headers })
 }
 
 export function errorResponse(
