@@ -1,5 +1,6 @@
+import type { Mark } from '@mortise/changes'
 import { MortiseError, toFailure } from '@mortise/errors'
-import type { RenderResult } from '@mortise/image'
+import type { Rendered, RenderResult } from '@mortise/image'
 import type { Derived, Location, Plan } from '@mortise/plan'
 import { isImage } from '@mortise/storage'
 import type { DeriveDeps } from './derive.ts'
@@ -22,85 +23,121 @@ export type AllMade = {
 
 /**
  * Makes what is missing of these derivatives from one reading of their original. Throws what may pass
- * (`storage_unavailable`, `overloaded`), and `signal.reason`; an original that is too large or cannot be decoded is a
- * failure of each, and of what is no image there is nothing to make.
+ * (`storage_unavailable`, `overloaded`), and `signal.reason`; an original that is no image, is too large or cannot be
+ * decoded is a failure of each.
  */
 export type DeriveAll = (wanted: Wanted, options: { signal: AbortSignal }) => Promise<AllMade>
 
-export function createDeriveAll(deps: Omit<DeriveDeps, 'originals'> & { originals: number }): DeriveAll {
+/** With gates of its own, so that it never takes the place of one that somebody waits for. */
+export function createDeriveAll(deps: DeriveDeps): DeriveAll {
   const bounds = { slots: deps.originals, timeout: deps.limits.storageTimeout, now: deps.now }
   const [reads, writes] = [createGate(bounds), createGate(bounds)]
   const parts = { ...deps, reads, writes, leaveTrace: createLeaveTrace(deps, writes) }
-  return (wanted, { signal }) => deriveAll(parts, wanted, signal)
+  return async ({ original, plans }, { signal }) => {
+    using _slot = await reads.enter(original.storage, signal)
+    const mark = deps.changes.mark(original.key)
+    const result: AllMade = { made: 0, skipped: 0, failures: [] }
+    const fail = (plan: Plan, error: unknown) => result.failures.push({ plan: plan.id, failure: toFailure(error) })
+    const read = await reads
+      .call(original.storage, signal, limited => readOriginal(parts, original, limited))
+      .catch(error => {
+        if (signal.aborted || !(error instanceof MortiseError) || error.retry) throw error
+        for (const plan of plans) fail(plan, error)
+        return null
+      })
+    if (!read) return result
+    if (read === 'gone') return { ...result, dropped: true }
+    const missing = await findMissing(parts, plans, read.version, result, signal)
+    const stored: Plan[] = []
+    const run: Run = { ...{ original, read, mark, missing, fail, signal }, onStored: plan => stored.push(plan) }
+    const isCurrent = await makeAll(parts, run).catch(async error => {
+      // What was stored so far is to go as well when it is outdated.
+      if (!mark.isCurrent()) await withdraw(parts, stored)
+      throw error
+    })
+    if (isCurrent) return { ...result, made: stored.length }
+    await withdraw(parts, stored)
+    return { ...result, dropped: true }
+  }
 }
 
 type Parts = DeriveDeps & { reads: Gate; writes: Gate; leaveTrace: ReturnType<typeof createLeaveTrace> }
 
-async function deriveAll(parts: Parts, { original, plans }: Wanted, signal: AbortSignal): Promise<AllMade> {
-  const { changes, images, overlays, now } = parts
-  const result: AllMade = { made: 0, skipped: 0, failures: [] }
-  const fail = (plan: Plan, error: unknown) => result.failures.push({ plan: plan.id, failure: toFailure(error) })
-  const mark = changes.mark(original.key)
-  using _slot = await parts.reads.enter(original.storage, signal)
-  const read = await parts.reads
-    .call(original.storage, signal, limited => readOriginal(parts, original, limited))
-    .catch(error => {
-      if (signal.aborted || !(error instanceof MortiseError) || error.retry) throw error
-      for (const plan of plans) fail(plan, error)
-      return null
-    })
-  if (!read) return result
-  if (read === 'gone') return { ...result, dropped: true }
-  if (read === 'no image') return { ...result, skipped: plans.length }
-  const missing = await findMissing(parts, plans, read.version, result, signal)
-  const variants = await Promise.all(
-    missing.map(async plan => ({
-      ...{ passes: plan.passes, output: plan.output },
-      overlays: await overlays.collect(plan.passes, signal).catch(error => {
-        if (signal.aborted) throw signal.reason
-        fail(plan, error)
-        return null
-      }),
-    })),
-  )
-  const ready = missing.flatMap((plan, index) => {
-    const variant = variants[index]
-    return variant?.overlays ? [{ plan, variant: { ...variant, overlays: variant.overlays } }] : []
-  })
-  const stored: Plan[] = []
-  const onEnd = async (index: number, end: RenderResult) => {
-    const plan = ready[index]?.plan
-    if (!plan) return
-    if (!end.ok) return void fail(plan, end.error)
-    if (!mark.isCurrent()) throw outdated
-    const { bytes, contentType, etag, width, height } = end.rendered
-    const facts = { size: bytes.byteLength, contentType, etag, width, height }
-    const derived: Derived = { ...facts, original: read.version, lastModified: now() }
-    stored.push(plan)
-    await storeDerivative(parts, parts.writes, plan, derived, bytes, signal)
-    await parts.leaveTrace(plan, read.version, signal)
-    result.made++
-  }
-  try {
-    const all = { bytes: read.bytes, variants: ready.map(({ variant }) => variant), signal, onEnd }
-    if (ready.length > 0) await images.renderAll(all)
-    if (mark.isCurrent()) return result
-  } catch (error) {
-    if (error !== outdated) throw error
-  }
-  // Who changed the original has deleted its derivatives, these perhaps not yet.
-  for (const { derivative } of stored) await parts.storage(derivative.storage).delete(derivative, signal)
-  return { ...result, made: 0, dropped: true }
+type Run = {
+  original: Location
+  read: { bytes: Uint8Array<ArrayBuffer>; version: string }
+  mark: Mark
+  missing: Plan[]
+  fail(plan: Plan, error: unknown): void
+  /** Called before it is: who changes the original meanwhile may or may not find it. */
+  onStored(plan: Plan): void
+  signal: AbortSignal
 }
 
-/** The original is not the one that was read. */
-const outdated = new MortiseError('cancelled', 'the original changed')
+/** `false`: the original is not the one that was read, and those that are stored are to be withdrawn. */
+async function makeAll(parts: Parts, run: Run): Promise<boolean> {
+  const { read, mark, signal } = run
+  const ready = await collectOverlays(parts, run)
+  if (ready.length === 0) return mark.isCurrent()
+  const outdated = new MortiseError('cancelled', 'the original has changed')
+  const variants = ready.map(({ plan: { passes, output }, overlays }) => ({ passes, output, overlays }))
+  const onEnd = async (index: number, end: RenderResult) => {
+    const plan = ready[index]?.plan
+    if (!mark.isCurrent()) throw outdated
+    if (!plan) return
+    if (end.ok) await store(parts, run, plan, end.rendered)
+    else run.fail(plan, end.error)
+  }
+  try {
+    await parts.images.renderAll({ bytes: read.bytes, variants, signal, onEnd })
+  } catch (error) {
+    if (error === outdated) return false
+    throw error
+  }
+  return (await isUnchanged(parts, run)) && mark.isCurrent()
+}
+
+async function collectOverlays({ overlays }: Parts, { missing, fail, signal }: Run) {
+  const collected = await Promise.all(
+    missing.map(async plan => {
+      try {
+        return { plan, overlays: await overlays.collect(plan.passes, signal) }
+      } catch (error) {
+        signal.throwIfAborted()
+        fail(plan, error)
+        return null
+      }
+    }),
+  )
+  return collected.filter(one => one !== null)
+}
+
+async function store(parts: Parts, { read, signal, onStored }: Run, plan: Plan, rendered: Rendered): Promise<void> {
+  const { bytes, contentType, etag, width, height } = rendered
+  const facts = { size: bytes.byteLength, contentType, etag, width, height }
+  const derived: Derived = { ...facts, original: read.version, lastModified: parts.now() }
+  onStored(plan)
+  await storeDerivative(parts, parts.writes, plan, derived, bytes, signal)
+  await parts.leaveTrace(plan, read.version, signal)
+}
+
+/** Not everybody who changes an original says so. */
+async function isUnchanged({ storage, reads }: Parts, { original, read, signal }: Run): Promise<boolean> {
+  const info = await reads.call(original.storage, signal, limited => storage(original.storage).head(original, limited))
+  return info?.etag === read.version
+}
+
+/** Who changed the original has deleted its derivatives, these perhaps not yet. Also when nobody waits any more. */
+async function withdraw({ storage, limits }: Parts, stored: Plan[]): Promise<void> {
+  const signal = AbortSignal.timeout(limits.storageTimeout)
+  for (const { derivative } of stored) await storage(derivative.storage).delete(derivative, signal)
+}
 
 async function readOriginal({ storage, limits }: Parts, original: Location, signal: AbortSignal) {
   await using object = await storage(original.storage).get(original, { signal })
   if (!object) return 'gone'
   const { info } = object
-  if (!isImage(info)) return 'no image'
+  if (!isImage(info)) throw new MortiseError('no_such_object', 'original: not an image')
   if (info.size > limits.inputBytes) throw new MortiseError('too_large', `original: ${info.size} bytes`)
   return { bytes: await object.bytes(limits.inputBytes), version: info.etag }
 }

@@ -32,9 +32,11 @@ async function work(deps: BatchWorkerDeps, batch: Batch, { signal }: BatchContex
     end('made')
     metrics.pregenerated.inc({ outcome: 'made' }, outcome.made)
     metrics.pregenerated.inc({ outcome: 'skipped' }, outcome.skipped)
-    metrics.pregenerated.inc({ outcome: 'failed' }, outcome.failures.length)
+    // Not everything that is uploaded is a picture.
+    const failures = outcome.failures.filter(({ failure }) => failure.code !== 'no_such_object')
+    metrics.pregenerated.inc({ outcome: 'failed' }, failures.length)
     if (outcome.dropped) metrics.pregenerated.inc({ outcome: 'dropped' })
-    for (const { plan, failure } of outcome.failures) {
+    for (const { plan, failure } of failures) {
       log.info({ plan, bucket, key, code: failure.code, reason: failure.message }, 'not made ahead of time')
     }
     return outcome
