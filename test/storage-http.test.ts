@@ -48,7 +48,7 @@ describe.each(origins)('%s', (_, flaws) => {
       }
     },
     // An origin that tells no version tells no date either.
-    { writing: true, spaces: true, dates: flaws.includes('undated') },
+    { writing: true, spaces: true, expires: true, dates: flaws.includes('undated') },
   )
 })
 
