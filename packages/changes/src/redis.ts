@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { within } from '@mortise/async'
-import { messageOf } from '@mortise/errors'
 import { type Client, commandMs, connectPatient, connectPrompt, type RedisTarget } from '@mortise/redis'
 import type { Changes } from './changes.ts'
-import { createLedger, type Entry, slotOf } from './ledger.ts'
-import { epochField, parseNotice, printNotice, readCounts } from './wire.ts'
+import { createLedger, slotOf } from './ledger.ts'
+import { createCounts } from './redis/counts.ts'
+import { createNotices, patienceMs } from './redis/notices.ts'
+import { createOutbox } from './redis/outbox.ts'
+import type { Notice } from './redis/wire.ts'
 
 export type { RedisTarget } from '@mortise/redis'
 
@@ -12,129 +14,104 @@ export type RedisChangesOptions = {
   connection: RedisTarget
   /** Of all keys in Redis; gets braces around it (a hash tag) unless it has one. */
   prefix: string
-  /** Told of lost connections, and of changes that not everybody has taken note of in time. */
+  /** Told of changes that not everybody has taken note of in time. */
   onError(error: unknown): void
   /** Milliseconds since the epoch. */
   now(): number
 }
 
-/** How long a change waits for everybody to take note. Milliseconds. */
-const patienceMs = 2_000
-
 /** How long a start waits to learn what has changed so far. Milliseconds. */
 const startMs = 1_000
 
+/** How often somebody who was told nothing makes sure that there was nothing to tell. Milliseconds. */
+const checkMs = 5_000
+
 /**
  * Over Redis: a hash counts the changes of every slot, for those who come or come back; a channel tells them to those who
- * are there, and each answers on a channel of the sender's. What is announced while another announcement is under way
- * goes out as one.
+ * are there, and each answers on a channel of the sender's.
  */
 export async function createRedisChanges(options: RedisChangesOptions): Promise<Changes> {
   const { connection, onError, now } = options
   const names = namesFor(options.prefix)
-  const ledger = createLedger(now)
   const own = randomUUID()
-  const commands = connectPrompt(connection, onError)
-  const ears = connectPatient(connection, onError)
-  /** By the number of the notice: called for every process that has noted it. */
-  const noted = new Map<number, () => void>()
-  let notices = 0
-  let sending: Promise<void> | undefined
-  /** Slots with changes that nobody else knows of; bounded by their number. */
-  const unsent = new Set<number>()
+  const ledger = createLedger(now, own)
+  // Whoever shares this Redis for more than that tells of its connections; what could not be told is told of below.
+  const commands = connectPrompt(connection, () => {})
+  const ears = connectPatient(connection, () => {})
+  const counts = createCounts(commands, names.counts)
+  const notices = createNotices({ commands, ears, channels: names, own, onNotice, onError })
+  const outbox = createOutbox({ send, onError })
+  const started = Promise.withResolvers<void>()
+  let catchingUp: Promise<void> | undefined
+  let behind = true
+  let expected = 0
 
-  ears.on('message', (channel: string, text: string) => {
-    if (channel === names.changed) hear(text)
-    else noted.get(Number(text))?.()
+  // What is told while the connection is away is missed: whenever it is back, everything is looked at.
+  ears.on('close', () => {
+    behind = true
+    catchingUp = undefined
   })
-  const caughtUp = new Promise<void>(resolve => {
-    // What is told while the connection is away is missed: whenever it is back, everything is looked at.
-    ears.on('ready', () => catchUp().then(resolve, onError))
-  })
+  ears.on('ready', () => catchUp().then(started.resolve, onError))
+  commands.on('ready', outbox.flush)
+  const checking = setInterval(() => check().catch(onError), checkMs)
 
-  async function catchUp() {
+  function catchUp(): Promise<void> {
+    if (catchingUp) return catchingUp
+    const current = readAll().finally(() => {
+      if (catchingUp === current) catchingUp = undefined
+    })
+    catchingUp = current
+    return current
+  }
+
+  async function readAll() {
     // In this order, for what changes in between is in both.
-    await ears.subscribe(names.changed, names.noted + own)
+    await notices.listen()
     await connected(commands)
-    await commands.hsetnx(names.counts, epochField, own.slice(0, 8))
-    ledger.adopt(...readCounts(await commands.hgetall(names.counts)))
-    if (unsent.size > 0) await send()
+    const all = await counts.read()
+    ledger.adopt(all)
+    behind = false
+    outbox.flush()
   }
 
-  function hear(text: string) {
-    const notice = parseNotice(text)
-    if (!notice) return
-    ledger.note(notice.entries)
-    commands.publish(names.noted + notice.from, String(notice.number)).catch(onError)
+  /** A connection can be dead without a word, and a cluster's can move to another node without one. */
+  async function check() {
+    if (ears.status !== 'ready') return
+    if (!(await within(notices.listen(), checkMs / 2))) return ears.disconnect(true)
+    const { epoch, total } = await counts.total()
+    // What was counted by the last time has been told by now.
+    if (behind || epoch !== ledger.epoch || ledger.known < expected) await catchUp()
+    expected = total
+    outbox.flush()
   }
 
-  /** One at a time, so that a thousand deletions are a few messages. Never rejects. */
-  function send(): Promise<void> {
-    sending ??= sendAll()
-      .catch(error => onError(new Error(`not told to other processes: ${messageOf(error)}`, { cause: error })))
-      .finally(() => {
-        sending = undefined
-      })
-    return sending
+  async function onNotice(notice: Notice) {
+    if (ledger.note(notice)) return
+    // Whatever comes of the rest: this much is certain.
+    for (const [slot] of notice.entries) ledger.bump(slot)
+    await catchUp()
+    ledger.note(notice)
   }
 
-  async function sendAll() {
-    // What is announced in one turn of the event loop goes together.
-    await new Promise(setImmediate)
-    const slots = [...unsent]
-    if (slots.length === 0) return
-    const entries = await count(slots)
-    for (const slot of slots) unsent.delete(slot)
-    ledger.note(entries)
-    await tell(entries)
+  async function send(slots: readonly number[]) {
+    await connected(commands)
+    const counted = await counts.add(slots)
+    if (!ledger.note(counted)) await catchUp()
+    return notices.send(counted)
   }
 
-  /** Redis counts, so that everybody agrees which change is the last. */
-  async function count(slots: number[]): Promise<Entry[]> {
-    const pipeline = commands.pipeline()
-    for (const slot of slots) pipeline.hincrby(names.counts, String(slot), 1)
-    const replies = (await pipeline.exec()) ?? []
-    return slots.map((slot, index) => {
-      const [error, value] = replies[index] ?? [new Error('no reply')]
-      if (error) throw error
-      return [slot, Number(value)]
-    })
-  }
-
-  async function tell(entries: Entry[]) {
-    const number = ++notices
-    let heard = 0
-    let listeners = Number.POSITIVE_INFINITY
-    const { promise: everybody, resolve } = Promise.withResolvers<void>()
-    const look = () => heard >= listeners && resolve()
-    noted.set(number, () => {
-      heard++
-      look()
-    })
-    try {
-      listeners = await publish(commands, names.changed, printNotice({ from: own, number, entries }))
-      look()
-      if (await within(everybody, patienceMs)) return
-      onError(new Error(`changes were noted by ${heard} of ${listeners} processes within ${patienceMs} ms`))
-    } finally {
-      noted.delete(number)
-    }
-  }
-
-  await within(caughtUp, startMs)
+  await within(started.promise, startMs)
   return {
     mark: ledger.mark,
     isRecent: ledger.isRecent,
     async announce(key) {
       const slot = slotOf(key)
       ledger.bump(slot)
-      unsent.add(slot)
-      // One that is under way has perhaps gathered what it tells before this one came.
-      await sending
-      await send()
+      await within(outbox.add(slot), patienceMs)
     },
     async [Symbol.asyncDispose]() {
-      await within(sending ?? Promise.resolve(), patienceMs)
+      clearInterval(checking)
+      await within(outbox.close(), patienceMs)
       commands.disconnect()
       ears.disconnect()
     },
@@ -153,16 +130,4 @@ async function connected(client: Client): Promise<void> {
   client.once('ready', resolve)
   await within(promise, commandMs)
   client.off('ready', resolve)
-}
-
-/** Resolves with how many processes are told. */
-async function publish(client: Client, channel: string, text: string): Promise<number> {
-  if (!client.isCluster) return client.publish(channel, text)
-  // Every node tells those who listen to it, and counts only them.
-  const nodes = (client as Extract<Client, { nodes: unknown }>).nodes('all')
-  const [counts] = await Promise.all([
-    Promise.all(nodes.map(node => node.call('PUBSUB', 'NUMSUB', channel))),
-    client.publish(channel, text),
-  ])
-  return counts.reduce<number>((sum, reply) => sum + Number((reply as unknown[])[1] ?? 0), 0)
 }
