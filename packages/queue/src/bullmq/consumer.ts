@@ -111,7 +111,8 @@ export function createBullConsumer(options: BullConsumerOptions): BullConsumer {
       .close()
       .catch(onError)
       .then(() => tasks.done())
-    if (await within(closed, graceMs)) return
+    // With nothing in hand only a Redis that does not answer keeps it.
+    if (await within(closed, actives.size === 0 ? Math.min(graceMs, letGoMs) : graceMs)) return
     for (const active of actives) stop(active, 'handed back', 'the worker is closing')
     if (await within(closed, abortedMs)) return
     for (const active of actives) active.givenUp.resolve({ error: active.abort.signal.reason })

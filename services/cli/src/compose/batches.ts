@@ -36,6 +36,14 @@ async function create(config: QueueConfig, log: Log): Promise<BatchQueue> {
   return createBullBatches({
     connection: { type, nodes: nodesOf(config) },
     ...{ prefix, maxBackground, attempts, lockDuration, stalledInterval },
-    onError: error => seldom(messageOf(error), more => log.warn({ reason: messageOf(error), ...more }, 'batches')),
+    onError(error) {
+      // The queue is on the same Redis, and tells of its connections.
+      if (isSystemError(error)) return
+      seldom(messageOf(error), more => log.warn({ reason: messageOf(error), ...more }, 'batches'))
+    },
   })
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error
 }

@@ -80,7 +80,8 @@ export function createBatchConsumer(options: BatchConsumerOptions): Consumer {
 
   async function drain(graceMs: number) {
     const closed = worker.close().catch(onError)
-    if (await within(closed, graceMs)) return
+    // With nothing in hand only a Redis that does not answer keeps it.
+    if (await within(closed, actives.size === 0 ? Math.min(graceMs, letGoMs) : graceMs)) return
     for (const active of actives) handBack(active)
     if (await within(closed, abortedMs)) return
     for (const active of actives) active.givenUp.resolve({ error: active.abort.signal.reason })
