@@ -27,7 +27,8 @@ export async function startS3Server(): Promise<S3Server> {
   return minio ? startMinio(minio) : startS3rver()
 }
 
-export async function startMinio(binary: string): Promise<S3Server> {
+/** `env`: further variables, which are MinIO's settings. */
+export async function startMinio(binary: string, env: NodeJS.ProcessEnv = {}): Promise<S3Server> {
   const folder = await mkdtemp(join(tmpdir(), 'mortise-minio-'))
   const port = await freePort()
   const endpoint = `http://127.0.0.1:${port}`
@@ -42,6 +43,7 @@ export async function startMinio(binary: string): Promise<S3Server> {
       MINIO_ROOT_PASSWORD: keys.secretAccessKey,
       MINIO_BROWSER: 'off',
       MINIO_UPDATE: 'off',
+      ...env,
     },
   })
   const ended = new Promise(resolve => shell.once('exit', resolve))

@@ -6,12 +6,14 @@ import { parseAddress, parseTarget } from '@mortise/plan'
 import { type Context, Hono } from 'hono'
 import type { Cloudinary } from './cloudinary/cloudinary.ts'
 import { renderError } from './errors.ts'
+import type { Events } from './events/events.ts'
 import { requestIdOf } from './request-id.ts'
 import { createObjectsRoute, errorResponse, type ObjectsDeps } from './routes/objects.ts'
 import type { S3 } from './s3/s3.ts'
 import type { Unsent } from './unsent.ts'
 
 export type AppDeps = ObjectsDeps & {
+  events: Events
   s3: S3
   cloudinary: Cloudinary
   unsent: Unsent
@@ -21,7 +23,7 @@ export type AppDeps = ObjectsDeps & {
 
 type Env = { Bindings: HttpBindings }
 
-/** The public application. Everything is a path below `/<bucket>`; the methods decide. */
+/** The public application. Everything is a path below `/<bucket>`, but for what is ours below `/-/`; the methods decide. */
 export function createApp(deps: AppDeps): Hono<Env> {
   const app = new Hono<Env>()
   const objects = createObjectsRoute(deps)
@@ -52,7 +54,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
     const { incoming } = c.env ?? {}
     const outgoing = c.env?.outgoing as ServerResponse | undefined
     const taken = { method, target, headers: fields }
-    const api = [deps.cloudinary, deps.s3].find(({ takes }) => takes(taken))
+    const api = [deps.events, deps.cloudinary, deps.s3].find(({ takes }) => takes(taken))
     if (api) {
       // Not the platform's request: to look at its signal is to begin to read its body.
       const signal = outgoing ? untilClosed(outgoing) : c.req.raw.signal

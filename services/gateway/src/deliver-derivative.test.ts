@@ -52,7 +52,7 @@ async function start(stored: Plan[]) {
     ...{ storage: () => storage, queue, metrics, placeholders: null, codings: noCodings, headerRules() {} },
     responses: createResponses({ cache, shared: null, metrics }),
     changes: createLocalChanges(Date.now),
-    settings: { requestTimeout: 10_000, storageTimeout: 10_000, ttl: 60, redirectAbove: 0 },
+    settings: { requestTimeout: 10_000, storageTimeout: 10_000, ttl: 60, maxLater: 5, redirectAbove: 0 },
     now: Date.now,
   })
   const resolution = {

@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
+import type { Mark } from '@mortise/changes'
 import { fromFailure, MortiseError } from '@mortise/errors'
 import type { Plan } from '@mortise/plan'
-import type { Outcome } from '@mortise/queue'
+import type { Outcome, SubmitOptions } from '@mortise/queue'
 import type { StoredObject } from '@mortise/storage'
 import type { Delivery } from './cache/responses.ts'
-import type { Deliver, DerivativeResolution, Parts, Replacement } from './deliver.ts'
+import type { Accepted, Deliver, DerivativeResolution, Parts, Replacement } from './deliver.ts'
 import { comesFromMortise } from './http/cdn-loop.ts'
 import type { Entity } from './http/entity.ts'
 import { isCurrent } from './open.ts'
@@ -12,12 +13,13 @@ import { isCurrent } from './open.ts'
 /** Why there is no derivative: something about its original or its making, for which a placeholder may stand in. */
 type Failed = { error: unknown }
 type Made = Omit<Extract<Outcome, { ok: true }>, 'ok'>
+export type MadeOrFailed = Made | Failed
 
 export async function deliverDerivative(
   parts: Parts,
   resolution: DerivativeResolution,
-  { explain, cdnLoop, signal }: Parameters<Deliver['derivative']>[1],
-): Promise<Delivery | Replacement> {
+  { explain, cdnLoop, respondAsync, signal }: Parameters<Deliver['derivative']>[1],
+): Promise<Delivery | Replacement | Accepted> {
   const { responses, placeholders, entities, metrics, settings, changes } = parts
   const { plan, checkParent, negotiated } = resolution
   const ttl = checkParent ? 0 : settings.ttl
@@ -38,9 +40,13 @@ export async function deliverDerivative(
     return responses.keep(cacheKey, { ...entities.derivative(resolution, found.object, signal), version }, ttl)
   }
   refuseLoop(resolution, cdnLoop)
-  const deadline = parts.now() + settings.requestTimeout
+  // What nobody keeps would not be there for who asks again.
+  const postponed = parts.storage(plan.derivative.storage).kind === 'noop' ? null : respondAsync
+  const deadline = parts.now() + (postponed?.waitMs ?? settings.requestTimeout)
+  const making = { version, deadline, signal }
   for (let tries = 1; tries <= maxTries; tries++) {
-    const made = await make(parts, resolution, deadline, signal)
+    const made = await (postponed ? makeLater : make)(parts, resolution, making)
+    if ('retryAfter' in made) return made
     if ('error' in made) return replace(made)
     if (await isOutdated(parts, plan, made, signal)) {
       await setTimeout(restMs * 4 ** tries, undefined, { signal })
@@ -86,20 +92,51 @@ async function findStored(
   }
 }
 
+type Making = {
+  /** Of the original. */
+  version: Mark
+  /** Milliseconds since the epoch at which the client stops waiting. */
+  deadline: number
+  signal: AbortSignal
+}
+
 /** Queues the plan and waits. */
-async function make(
-  parts: Parts,
-  { plan }: DerivativeResolution,
-  deadline: number,
-  signal: AbortSignal,
-): Promise<Made | Failed> {
-  const { queue, archive, metrics, now } = parts
+async function make(parts: Parts, { plan }: DerivativeResolution, { deadline, signal }: Making) {
+  const { metrics, now } = parts
   metrics.requestType.inc({ type: 'transform' })
   using _wait = countWait(parts, plan.id)
   const started = now()
+  const made = await submit(parts, plan, { lane: 'interactive', deadline, signal })
+  if (!('error' in made)) metrics.waitTime.observe(now() - started)
+  return made
+}
+
+/** Queues the plan for who comes again, and waits only as long as he likes to. */
+async function makeLater(
+  parts: Parts,
+  { plan }: DerivativeResolution,
+  { version, deadline, signal }: Making,
+): Promise<MadeOrFailed | Accepted> {
+  const { later, metrics, settings, now } = parts
+  // Those of an original that has changed are others.
+  const id = `${plan.id} ${version.stamp}`
+  const begin = () => {
+    metrics.requestType.inc({ type: 'transform' })
+    const unwanted = new AbortController().signal
+    return submit(parts, plan, { lane: 'background', deadline: now() + settings.requestTimeout, signal: unwanted })
+  }
   try {
-    const outcome = await queue.submit(plan, { lane: 'interactive', deadline, signal })
-    metrics.waitTime.observe(now() - started)
+    const made = await later.make(id, begin, { waitMs: Math.max(deadline - now(), 0), signal })
+    return made === 'later' ? { retryAfter: later.secondsUntil(id) } : made
+  } catch (error) {
+    return { error }
+  }
+}
+
+/** Never rejects. */
+async function submit({ queue, archive }: Parts, plan: Plan, options: SubmitOptions): Promise<MadeOrFailed> {
+  try {
+    const outcome = await queue.submit(plan, options)
     if (outcome.ok) return outcome
     // A worker reads nothing but the original that a bucket could have in an archive.
     return { error: archive.told(plan.original, fromFailure(outcome.failure)) }

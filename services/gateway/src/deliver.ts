@@ -6,12 +6,14 @@ import { type ByteRange, isImage, type Storage, type StoredObject } from '@morti
 import type { Metrics } from '@mortise/telemetry'
 import type { Archive } from './archive.ts'
 import type { Delivery, Responses } from './cache/responses.ts'
-import { deliverDerivative } from './deliver-derivative.ts'
+import { deliverDerivative, type MadeOrFailed } from './deliver-derivative.ts'
 import { createEntities, type Entities } from './entities.ts'
 import type { Codings } from './http/codings.ts'
 import type { HeaderRules } from './http/fields.ts'
+import { createLater, type Later } from './later.ts'
 import { createOpener, type Opener } from './open.ts'
 import type { Placeholders, StandIn } from './placeholder.ts'
+import type { RespondAsync } from './prefer.ts'
 
 export type DeliverDeps = {
   /** By name as in a Plan. Throws `storage_unavailable` for one that is not configured. */
@@ -31,6 +33,8 @@ export type DeliverDeps = {
     storageTimeout: number
     /** Seconds that a derivative without any `Cache-Control` is cached. */
     ttl: number
+    /** Derivatives that are made at one time for clients who will ask again. */
+    maxLater: number
     /** Bytes above which an object is given out by its storage, where that can; 0 = never. */
     redirectAbove: number
   }
@@ -44,6 +48,9 @@ export type DerivativeResolution = Extract<Resolution, { kind: 'derivative' }>
 /** The client is to ask there. */
 export type Redirection = { location: string }
 
+/** It is being made; the client is to ask again after so many seconds. */
+export type Accepted = { retryAfter: number }
+
 /** What is sent with this error, because there is no derivative. */
 export type Replacement = { error: unknown; standIn: StandIn }
 
@@ -56,9 +63,16 @@ export type Deliver = {
   /** A derivative: from the cache, from its storage, or made now while the client waits. */
   derivative(
     resolution: DerivativeResolution,
-    /** `explain`: an error is to be seen as it is. `cdnLoop`: that field of the request. */
-    options: { explain: boolean; cdnLoop?: string | string[] | undefined; signal: AbortSignal },
-  ): Promise<Delivery | Replacement>
+    options: {
+      /** An error is to be seen as it is. */
+      explain: boolean
+      /** That field of the request. */
+      cdnLoop?: string | string[] | undefined
+      /** Who asks would rather ask again than wait. */
+      respondAsync?: RespondAsync | null
+      signal: AbortSignal
+    },
+  ): Promise<Delivery | Replacement | Accepted>
 }
 
 export type Parts = DeliverDeps & {
@@ -66,6 +80,7 @@ export type Parts = DeliverDeps & {
   entities: Entities
   /** Plans that clients wait for here, with how many; for the count of requests that joined. */
   waiting: Map<string, number>
+  later: Later<MadeOrFailed>
 }
 
 /** As in mort. Seconds. */
@@ -79,11 +94,17 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     opener,
     entities: createEntities({ headerRules, codings, opener }),
     waiting: new Map(),
+    later: createLater<MadeOrFailed>({ max: settings.maxLater, isFinal, now: deps.now }),
   }
   return {
     object: (resolution, options) => deliverObject(parts, resolution, options),
     derivative: (resolution, options) => deliverDerivative(parts, resolution, options),
   }
+}
+
+/** At its deadline a job goes on; nothing else that failed is worth to be tried again at once. */
+function isFinal(made: MadeOrFailed): boolean {
+  return 'error' in made && !(made.error instanceof MortiseError && made.error.code === 'timed_out')
 }
 
 async function deliverObject(

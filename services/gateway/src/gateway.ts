@@ -20,6 +20,7 @@ import { createCompress } from './compress.ts'
 import { createCors } from './cors.ts'
 import { createDebug } from './debug.ts'
 import { createDeliver } from './deliver.ts'
+import { createEvents, type Events } from './events/events.ts'
 import { createHitLane } from './hit-lane.ts'
 import { createCodings } from './http/codings.ts'
 import { createHeaderRules } from './http/fields.ts'
@@ -99,6 +100,8 @@ export function createGateway(deps: GatewayDeps): RequestListener {
       requestTimeout,
       storageTimeout: server.worker.sourceTimeout * 1000,
       ttl: server.cache.ttl,
+      // The other half is for those who wait.
+      maxLater: Math.ceil(server.queue.maxWaiting / 2),
       redirectAbove: server.maxFileSize,
     },
   })
@@ -114,6 +117,7 @@ export function createGateway(deps: GatewayDeps): RequestListener {
       kindOf: name => deps.storage(name).kind,
     }),
     maxTargetLength: limits.urlLength,
+    maxWait: requestTimeout,
     onError: reports.refused,
   })
   const hits = metrics.cache.labels('hit')
@@ -128,11 +132,11 @@ export function createGateway(deps: GatewayDeps): RequestListener {
   return observed(metrics, server.accessLogs ? logged(log, reports.reasonOf, handle) : handle)
 }
 
-/** The APIs that store originals, over the same storages and caches. */
+/** The APIs that store originals, or tell of them, over the same storages and caches. */
 function createApis(
   { config, uploads, archive, ...deps }: GatewayDeps,
-  onError: Reports['refused'],
-): { s3: S3; cloudinary: Cloudinary } {
+  refused: Reports['refused'],
+): { events: Events; s3: S3; cloudinary: Cloudinary } {
   const { planner, storage, now } = deps
   const { buckets, limits, security, server } = config
   const timeouts = { call: server.worker.sourceTimeout * 1000, all: server.requestTimeout * 1000 }
@@ -146,7 +150,7 @@ function createApis(
     }),
     uploadBytes: limits.uploadBytes,
     onError: (error: unknown, reply: { status: number; code: ErrorCode }, { target, requestId }: S3Request) =>
-      onError(error, reply, { target, requestId }),
+      refused(error, reply, { target, requestId }),
   }
   const tagged = (name: string) => withClientTags(storage(name))
   const s3 = createS3({
@@ -154,7 +158,10 @@ function createApis(
     access: createAccess(auth, buckets),
     opener: createOpener({ storage: tagged, archive, timeout: server.worker.sourceTimeout * 1000 }),
   })
-  return { s3, cloudinary: createCloudinary({ ...common, ...createIntake(limits) }) }
+  return {
+    ...{ s3, cloudinary: createCloudinary({ ...common, ...createIntake(limits) }) },
+    events: createEvents({ ...common, config, callTimeout: timeouts.call }),
+  }
 }
 
 type Lanes = {

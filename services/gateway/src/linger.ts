@@ -10,6 +10,8 @@ const everyMs = 100
  * away from it, so it has a moment to finish, or to read the answer and leave; then it is cut.
  */
 export function linger(request: IncomingMessage, { bytes, ms }: Patience): void {
+  // Its reader has given it up, and its connection with it.
+  if (request.destroyed) return
   const { socket } = request
   const [start, end] = [socket.bytesRead, performance.now() + ms]
   const look = setInterval(() => {
