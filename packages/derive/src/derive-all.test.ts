@@ -111,13 +111,19 @@ describe('the making of all derivatives of one original', () => {
   })
 
   it.each([
-    ['has more bytes than allowed', '/large.jpg', { failures: Array(3).fill(expect.objectContaining({})) }],
-    ['is no image', '/notes.txt', { skipped: 3, failures: [] }],
-    ['is not there', '/absent.jpg', { failures: [], dropped: true }],
-  ])('ends when the original %s', async (_name, key, expected) => {
+    ['has more bytes than allowed', '/large.jpg', 'too_large'],
+    ['is no image', '/notes.txt', 'no_such_object'],
+  ])('makes nothing, and says why, when the original %s', async (_name, key, code) => {
     const { deriveAll, images } = await start()
-    expect(await deriveAll({ original: { ...original, key }, plans }, patient)).toMatchObject({ made: 0, ...expected })
-    expect(images.renders).toBe(0)
+    const { failures, ...counts } = await deriveAll({ original: { ...original, key }, plans }, patient)
+    expect(failures.map(({ plan, failure }) => [plan, failure.code])).toEqual(plans.map(({ id }) => [id, code]))
+    expect([counts, images.renders]).toEqual([{ made: 0, skipped: 0 }, 0])
+  })
+
+  it('has nothing to do when there is no original', async () => {
+    const { deriveAll } = await start()
+    const made = await deriveAll({ original: { ...original, key: '/absent.jpg' }, plans }, patient)
+    expect(made).toEqual({ made: 0, skipped: 0, failures: [], dropped: true })
   })
 
   it('tells of each that cannot be rendered', async () => {

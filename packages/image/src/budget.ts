@@ -57,8 +57,8 @@ export function createBudget(
     return busy ? Math.min(free, Math.max(1, capacity - reserve) - background.used) : free
   }
 
-  function grantWhatFits() {
-    for (const lane of ['interactive', 'background'] as const) {
+  function grantWhatFits(to: readonly Lane[] = ['interactive', 'background']) {
+    for (const lane of to) {
       // Only the first in line: a small one that overtakes for ever would starve a large one.
       for (const waiter of lanes[lane].waiters) {
         if (waiter.weight > room(lane)) break
@@ -77,8 +77,11 @@ export function createBudget(
       if (given) return
       given = true
       lanes[lane].used -= weight
-      if (lane === 'interactive') seen = now()
-      grantWhatFits()
+      if (lane === 'background') return grantWhatFits()
+      seen = now()
+      grantWhatFits(['interactive'])
+      // Who gave this back may ask for the next one in the same turn.
+      setImmediate(grantWhatFits)
     }
   }
 

@@ -69,6 +69,7 @@ describe('the order of renders, and the levels between them', () => {
       ['large', '[801x534] w400 w200'],
     ],
     ['a smart crop', jpeg, { smart: [crop(300, 300, 'smart')], ...two }, ['smart', '[801x534] w400 w200']],
+    ['an area of the original', jpeg, { auto: [resizeCropAuto(150, 160)], ...two }, ['auto', '[801x534] w400 w200']],
     ['a cut that comes first', jpeg, { cut: [extract(0, 0, 99, 99)], ...two }, ['cut', '[801x534] w400 w200']],
     ['a turn that comes first', jpeg, { turn: [rotate(90), resize(50)], ...two }, ['turn', '[801x534] w400 w200']],
     ['a crop by one size', jpeg, { one: [crop(300)], ...two }, ['one', '[801x534] w400 w200']],
@@ -85,10 +86,6 @@ describe('the order of renders, and the levels between them', () => {
     ['grey', { ...jpeg, bands: 1 }, two, ['w400 w200']],
   ])('has no level for %s', (_name, header, steps, expected) => {
     expect(print(header, steps)).toEqual(expected)
-  })
-
-  it('has one for an area of the original, as much of it as is made smaller', () => {
-    expect(print(jpeg, { auto: [resizeCropAuto(150, 160)], ...two })).toEqual(['[801x534] w400 auto w200'])
   })
 
   it('has another one for what drops the metadata', () => {

@@ -24,10 +24,13 @@ const decoderSteps = [1 / 9, 1 / 5, 1 / 3]
 
 /**
  * Nanoseconds, measured with libvips 8.18 for JPEGs of 24 megapixels and 3 to 9 MB: for each byte of the original, for
- * each of its pixels that is decoded, and for each pixel of a level that is read and written. Only what costs less than
- * what follows from them: a decoder that is slower makes levels worth more.
+ * each of its pixels that is decoded, for each pixel of a level that is read and written, and for one more step. Only what
+ * costs less than what follows from them: a decoder that is slower makes levels worth more.
  */
-const cost = { byte: 13, decoded: 5, read: 1.5, written: 13 }
+const cost = { byte: 13, decoded: 5, read: 1.3, written: 10, step: 2e6 }
+
+/** The same for each pixel that is read where sides become 4 to 8 times smaller, which libvips does in two goes. */
+const readSlowly = 3.5
 
 /** `works`: by number, of one original of `size` bytes. */
 export function planLadders(works: ReadonlyMap<number, Work>, size: number): Ladder[] {
@@ -60,47 +63,47 @@ type Level = { scale: number; size: Size }
 /** The cheapest of all ways to make them, the largest first: each from what is at hand, or from a new level. */
 function climb(members: [number, Work][], { header, frame }: Work, bytes: number): Rung[] {
   const jpeg = header.format === 'jpeg'
-  const whole = pixels(frame)
-  const decode = (shrink: number) => cost.byte * bytes + (cost.decoded * whole) / shrink ** 2
+  const decode = (shrink: number) => cost.byte * bytes + (cost.decoded * pixels(frame)) / shrink ** 2
   const steps = members
-    .map(([index, work]) => {
-      const level = levelFor(reduction(work), frame, jpeg)
-      const forLevel = decode(jpeg ? shrinkOnLoad('jpeg', frame, level.size) : 1)
-      return { index, level, alone: decode(jpeg ? decoderShrink(work) : 1), forLevel }
-    })
-    .toSorted((one, other) => other.level.scale - one.level.scale)
+    .map(([index, work]) => ({ index, work, scale: enough / reduction(work) }))
+    .toSorted((one, other) => other.scale - one.scale)
   const known = new Map<string, Way>()
 
-  /** The rest from number `at`, with the level at hand that was made for number `from`, or (-1) the original. */
-  function best(from: number, at: number): Way {
-    const key = `${from} ${at}`
-    const found = known.get(key) ?? search(from, at)
+  /** From number `at` on, with this level at hand, or (`null`) the original. */
+  function best(hand: Level | null, at: number): Way {
+    const key = `${hand?.scale} ${at}`
+    const found = known.get(key) ?? search(hand, at)
     known.set(key, found)
     return found
   }
 
-  function search(from: number, at: number): Way {
+  function search(hand: Level | null, at: number): Way {
     const step = steps[at]
     if (!step) return { cost: 0, rungs: [] }
-    const hand = steps[from]?.level
-    const rest = best(from, at + 1)
-    const read = hand && cost.read * pixels(hand.size)
-    const render: Rung = { kind: 'render', index: step.index }
-    const direct = { cost: (read ?? step.alone) + rest.cost, rungs: [render, ...rest.rungs] }
-    if (hand && step.level.scale >= hand.scale) return direct
-    const { size } = step.level
-    const above = best(at, at)
-    const leveled = (read ?? step.forLevel) + cost.written * pixels(size) + above.cost
-    return leveled < direct.cost ? { cost: leveled, rungs: [{ kind: 'level', size }, ...above.rungs] } : direct
+    const { index, work, scale } = step
+    const rest = best(hand, at + 1)
+    const read = hand ? reading(hand, scale) : decode(jpeg ? decoderShrink(work) : 1)
+    const direct: Way = { cost: read + rest.cost, rungs: [{ kind: 'render', index }, ...rest.rungs] }
+    const level = levelFor(scale, frame, jpeg && !hand)
+    if (hand && level.scale >= hand.scale) return direct
+    const above = best(level, at)
+    const source = hand ? cost.read * pixels(hand.size) : decode(jpeg ? shrinkOnLoad('jpeg', frame, level.size) : 1)
+    const whole = source + cost.written * pixels(level.size) + cost.step + above.cost
+    return whole < direct.cost ? { cost: whole, rungs: [{ kind: 'level', size: level.size }, ...above.rungs] } : direct
   }
 
-  return best(-1, 0).rungs
+  return best(null, 0).rungs
+}
+
+function reading({ scale, size }: Level, next: number): number {
+  const times = (scale / next) * enough
+  return pixels(size) * (times >= 4 && times < 8 ? readSlowly : cost.read)
 }
 
 const pixels = ({ width, height }: Size) => width * height
 
-function levelFor(reduced: number, frame: Frame, jpeg: boolean): Level {
-  const scale = enough / reduced
+/** `jpeg`: made by its decoder. */
+function levelFor(scale: number, frame: Frame, jpeg: boolean): Level {
   const step = jpeg ? decoderSteps.find(part => part < scale && part >= scale * allowance) : undefined
   return { scale: step ?? scale, size: step ? shaped(frame, step, -1) : shaped(frame, scale, 1) }
 }

@@ -302,6 +302,16 @@ describe('colours and metadata', () => {
     for (const [i, channel] of [250, 100, 50].entries()) expect(Math.abs(colour[i]! - channel)).toBeLessThan(4)
   })
 
+  it('of 16 bits are the same every time, with a profile that is kept', async () => {
+    const original = await deepPng(300, 200, 'p3')
+    const wish = { metadata: 'keep', format: 'png' } as const
+    const made = await Promise.all(Array.from({ length: 30 }, () => render(original, [resize(90), blur(2)], wish)))
+    expect(new Set(made.map(({ etag }) => etag)).size).toBe(1)
+    expect((await sharp(made[0]?.bytes).metadata()).icc).toBeDefined()
+    const colour = await colourAt(made[0]?.bytes ?? original, 0.5, 0.5)
+    for (const [i, channel] of [250, 100, 50].entries()) expect(Math.abs(colour[i]! - channel)).toBeLessThan(4)
+  })
+
   it('of a grey original stay grey', async () => {
     const original = await greyPng(60, 40)
     expect(await distance((await render(original, [resize(30), crop(20, 20)])).bytes, original)).toBeLessThan(12)

@@ -31,8 +31,8 @@ export async function render(start: Source, job: Job): Promise<Rendered> {
 }
 
 /** A smaller picture that stands for the original, made of it or of a larger one. Throws what sharp throws. */
-export async function makeLevel(source: Source, size: Size, job: Job): Promise<Source> {
-  return { ...(await handOver(run(source, [levelStep(size)], job, job.work.frame), job.work, 1)), actual: size }
+export function makeLevel(source: Source, size: Size, job: Job): Promise<Source> {
+  return handOver(run(source, [levelStep(size)], job, job.work.frame), job.work, 1)
 }
 
 export const levelStep = (size: Size): Step => ({ op: 'resize', ...size, fit: 'stretch', enlarge: false })
@@ -50,13 +50,13 @@ function run(source: Source, steps: Step[], job: Job, frame: Frame): Sharp {
   const { work, bounds } = job
   const first = source.kind === 'original'
   const image = open(source, frame.pages, first && work.orient, bounds)
-  return apply(first ? colour(image, work) : coloured(image, work), steps, job, frame, source.actual)
+  return apply(first ? colour(image, work) : coloured(image, work), steps, job, frame)
 }
 
-function apply(image: Sharp, steps: Step[], { work, overlays }: Job, frame: Frame, actual?: Size): Sharp {
-  for (const [i, step] of steps.entries()) {
+function apply(image: Sharp, steps: Step[], { work, overlays }: Job, frame: Frame): Sharp {
+  for (const step of steps) {
     const operation = operationOf(step)
-    operation.apply(image, step, frame, overlays, i === 0 ? actual : undefined)
+    operation.apply(image, step, frame, overlays)
     // Whatever is laid over, sharp adds alpha for it.
     if (operation.overlay && work.opaque) image.removeAlpha()
     frame = operation.resize(frame, step)
@@ -75,8 +75,10 @@ function colour(image: Sharp, { header, orient, output }: Work): Sharp {
   }
   // The tag has to go although the pixels were not turned by it; sharp does that only with sRGB as the profile.
   if (!orient && header.orientation > 1) return image.withMetadata({ orientation: 1 })
-  // Pixels of CMYK become sRGB, so their profile may not stay.
-  return header.cmyk ? keep(image, header).withIccProfile('srgb') : keep(image, header)
+  // Pixels of CMYK become sRGB, so their profile may not stay. That of 16 bits sharp would write from memory that it has
+  // given back: now and then it is missing, or the image cannot be written.
+  const another = header.cmyk || (header.profile && header.depth > 1)
+  return another ? keep(image, header).withIccProfile('srgb') : keep(image, header)
 }
 
 const coloured = (image: Sharp, { header, output }: Work) => (output.metadata === 'keep' ? keep(image, header) : image)

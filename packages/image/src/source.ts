@@ -1,4 +1,3 @@
-import type { Size } from '@mortise/operations'
 import sharp, { type OutputInfo, type Sharp } from 'sharp'
 import type { Work } from './work.ts'
 
@@ -14,11 +13,7 @@ export type Bounds = {
 }
 
 /** What a pipeline starts from: the original, or what the one before it left: a file again, or bare pixels. */
-export type Source = {
-  bytes: Uint8Array
-  /** Of a smaller picture that stands for the original. */
-  actual?: Size
-} & (
+export type Source = { bytes: Uint8Array } & (
   | { kind: 'original' | 'file' }
   | { kind: 'pixels'; raw: { width: number; height: number; channels: 1 | 2 | 3 | 4; pageHeight?: number } }
 )

@@ -46,9 +46,9 @@ export type Operation<Args> = {
   transparent?(args: Args): boolean
   /**
    * The sharp calls. Called with the frame that arrives, and with every overlay that was named. The image has the size of
-   * the frame, or `actual` where a smaller picture stands for it ({@link Operation.reduction}).
+   * the frame, or is a smaller picture of it ({@link Operation.reduction}).
    */
-  apply(image: Sharp, args: Args, frame: Frame, overlays: Overlays, actual?: Size): Sharp
+  apply(image: Sharp, args: Args, frame: Frame, overlays: Overlays): Sharp
 }
 
 /**

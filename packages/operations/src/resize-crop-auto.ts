@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { type Frame, type Operation, places, type Size } from './operation.ts'
-import { covering, reductionOf } from './side.ts'
+import { type Frame, type Operation, places } from './operation.ts'
+import { covering } from './side.ts'
 
 const schema = z.strictObject({
   /** px */
@@ -22,37 +22,17 @@ export const resizeCropAuto: Operation<Args> = {
   until: places.scale,
   print: ({ width, height }) => `${width}x${height}`,
   resize: (frame, { width, height }) => ({ ...frame, width, height }),
-  scaled,
-  reduction: (frame, args) => reductionOf(area(frame, args), scaled(frame, args)),
-  apply(image, args, frame, _overlays, actual = frame) {
-    const taken = inside(actual, area(frame, args), frame)
-    const { width, height } = taken
-    if (width < actual.width || height < actual.height) image.extract(taken)
+  scaled: (frame, args) => covering({ ...frame, ...area(frame, args) }, resizeCropAuto.resize(frame, args)),
+  apply(image, args, frame) {
+    const { left, top, width, height } = area(frame, args)
+    if (width < frame.width || height < frame.height) image.extract({ left, top, width, height })
     if (width === args.width && height === args.height) return image
     return image.resize(args.width, args.height, { fit: 'cover', position: 'centre' })
   },
 }
 
-type Area = Size & { left: number; top: number }
-
-function scaled(frame: Frame, args: Args): Frame {
-  return covering({ ...frame, ...area(frame, args) }, resizeCropAuto.resize(frame, args))
-}
-
-/** The same area of a picture that stands for the frame, in whole px. */
-function inside(actual: Size, { left, top, width, height }: Area, frame: Frame): Area {
-  const [across, down] = [actual.width / frame.width, actual.height / frame.height]
-  const [x, y] = [Math.round(left * across), Math.round(top * down)]
-  return {
-    left: x,
-    top: y,
-    width: Math.min(Math.round(width * across), actual.width - x),
-    height: Math.min(Math.round(height * down), actual.height - y),
-  }
-}
-
 /** mort's area: whole quotients, the smaller one counts, and a fifth of what is left over stays above it. */
-function area(frame: Frame, { width, height }: Args): Area {
+function area(frame: Frame, { width, height }: Args) {
   const across = Math.floor(frame.width / width)
   const down = Math.floor(frame.height / height)
   const taken =
