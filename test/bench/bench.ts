@@ -1,17 +1,30 @@
 /**
- * `npm run bench [-- hit miss collapse memory]`: measures, prints, and (when everything was measured) writes the table
- * to README.md beside this file. Every ratio is from paired runs on the machine at hand.
+ * `npm run bench [-- hit miss ...]`: measures, prints, and (when everything was measured) writes the table to README.md
+ * beside this file. Every ratio is from paired runs on the machine at hand.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { replaceBetween } from '../generated.ts'
+import { measureBackground } from './background.ts'
 import { measureCollapse } from './collapse.ts'
 import { measureHits } from './hit.ts'
+import { measureLadders } from './ladder.ts'
+import { measureListings } from './listing.ts'
 import type { Row } from './measure.ts'
 import { measureMemory } from './memory.ts'
 import { measureMisses } from './miss.ts'
+import { measureTransfers } from './transfer.ts'
 
-const measurements = { hit: measureHits, miss: measureMisses, collapse: measureCollapse, memory: measureMemory }
+const measurements = {
+  hit: measureHits,
+  miss: measureMisses,
+  collapse: measureCollapse,
+  memory: measureMemory,
+  transfer: measureTransfers,
+  listing: measureListings,
+  ladder: measureLadders,
+  background: measureBackground,
+}
 type Name = keyof typeof measurements
 
 const all = Object.keys(measurements) as Name[]
