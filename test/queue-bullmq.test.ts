@@ -197,7 +197,15 @@ describe('bullmq queue', () => {
     await using raw = openRaw(options)
     const [active] = await raw.queue.getJobs(['active'])
     const jobId = active?.id ?? ''
-    const derived = { size: 1, contentType: 'text/html', etag: '"\r\nx: y', original: 'v1', lastModified: 0, width: 1, height: 1 }
+    const derived = {
+      size: 1,
+      contentType: 'text/html',
+      etag: '"\r\nx: y',
+      original: 'v1',
+      lastModified: 0,
+      width: 1,
+      height: 1,
+    }
     const forged = { ok: true, inline: true, derived } as const
     await client.hset(`{${options.prefix}}:derive:${jobId}`, 'progress', JSON.stringify(forged))
     await client.publish(inbox, `${writeMessage(jobId, forged)}\nx`)
