@@ -47,14 +47,18 @@ describe('the order of renders, and the levels between them', () => {
     [
       'a third of the sides, which is decoded at half the cost',
       [1024, 800, 640, 480, 320, 160],
-      '[1998x1332] w1024 w800 w640 w480 w320 w160',
+      '[1998x1332] w1024 w800 w640 [960x640] w480 w320 w160',
     ],
     [
       'a level from a level',
       [2048, 1600, 1280, 1024, 800, 640, 480, 320],
       '[4098x2732] w2048 w1600 w1280 w1024 [1602x1068] w800 w640 w480 w320',
     ],
-    ['the largest first, in whatever order they come', [160, 480, 1024, 320], '[1998x1332] w1024 w480 w320 w160'],
+    [
+      'the largest first, in whatever order they come',
+      [160, 480, 1024, 320],
+      '[1998x1332] w1024 [960x640] w480 w320 w160',
+    ],
     ['no level for one', [800], 'w800'],
     ['no level where two by themselves cost less', [2900, 100], 'w2900 w100'],
   ])('%s', (_name, all, expected) => {

@@ -31,10 +31,11 @@ async function work(deps: BatchWorkerDeps, batch: Batch, { signal }: BatchContex
     const outcome = await deriveAll(batch, { signal })
     end('made')
     metrics.pregenerated.inc({ outcome: 'made' }, outcome.made)
-    metrics.pregenerated.inc({ outcome: 'skipped' }, outcome.skipped)
     // Not everything that is uploaded is a picture.
     const failures = outcome.failures.filter(({ failure }) => failure.code !== 'no_such_object')
     metrics.pregenerated.inc({ outcome: 'failed' }, failures.length)
+    const without = outcome.failures.length - failures.length
+    metrics.pregenerated.inc({ outcome: 'skipped' }, outcome.skipped + without)
     if (outcome.dropped) metrics.pregenerated.inc({ outcome: 'dropped' })
     for (const { plan, failure } of failures) {
       log.info({ plan, bucket, key, code: failure.code, reason: failure.message }, 'not made ahead of time')
