@@ -53,7 +53,7 @@ export const trial: Record<string, string> = {
   S3_SECRET_KEY: 'storage-secret',
   MEDIA_ACCESS_KEY: 'media',
   MEDIA_SECRET_KEY: 'media-secret',
-  EVENTS_SECRET: 'a secret of the events',
+  EVENTS_SECRET: 'a-secret-of-the-events',
 }
 
 export function configurationOf(resources: Resource[]): string {
