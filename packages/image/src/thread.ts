@@ -1,5 +1,4 @@
 import { type Failure, MortiseError, toFailure } from '@mortise/errors'
-import { MessageChannel, MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import type { Size } from '@mortise/operations'
 import { move, transferableSymbol, valueSymbol } from 'piscina'
 import { toRenderError } from './errors.ts'
@@ -28,34 +27,23 @@ export type Task = {
 /** Errors lose their code on the way between threads, so whatever is asked is always answered. */
 export type Reply<T> = { ok: true; value: T } | { ok: false; failure: Failure }
 
-/**
- * A source on its way between threads: a port with one message in it. The thread that lends it holds only the port. As
- * bytes of its own they would count as its memory each time they come back, and V8 would collect it for nothing.
- */
-export type Parcel = MessagePort
-
 /** One of several that have a source in common; what is made is a derivative, or a smaller picture of that size. */
-export type SharedTask = Omit<Task, 'source'> & { source: Source | Parcel; level: Size | null }
-export type SharedReply<T extends Rendered | Parcel> = { reply: Reply<T>; source: Parcel }
+export type SharedTask = Task & { level: Size | null }
+export type SharedReply<T extends Rendered | Source> = { reply: Reply<T>; source: Source }
 
 prepareVips()
 
 export default async function answer(task: Task): Promise<Reply<Rendered>> {
   const reply = await attempt(() => run(task, render))
-  return reply.ok ? moved(reply, [reply.value.bytes.buffer]) : reply
+  return reply.ok ? moved(reply, [reply.value.bytes]) : reply
 }
 
 /** The source comes back, whatever becomes of the task. */
-export async function share({ level, source, ...task }: SharedTask): Promise<SharedReply<Rendered | Parcel>> {
-  const opened = source instanceof MessagePort ? unpack(source) : source
-  const reply = await attempt<Rendered | Source>(() =>
-    run({ ...task, source: opened }, (from, job) => (level ? makeLevel(from, level, job) : render(from, job))),
-  )
-  const back = pack(opened)
-  if (!reply.ok) return moved({ reply, source: back }, [back])
-  if ('contentType' in reply.value) return moved({ reply: { ok: true, value: reply.value }, source: back }, [back, reply.value.bytes.buffer])
-  const made = pack(reply.value)
-  return moved({ reply: { ok: true, value: made }, source: back }, [back, made])
+export async function share({ level, ...task }: SharedTask): Promise<SharedReply<Rendered | Source>> {
+  const { source } = task
+  const make = (from: Source, job: Job) => (level ? makeLevel(from, level, job) : render(from, job))
+  const reply = await attempt(() => run<Rendered | Source>(task, make))
+  return moved({ reply, source }, reply.ok ? [source.bytes, reply.value.bytes] : [source.bytes])
 }
 
 /** Looks through an SVG, which takes long enough for a large one to be better done here. */
@@ -88,20 +76,8 @@ async function attempt<T>(work: () => Promise<T>): Promise<Reply<T>> {
   }
 }
 
-function pack(source: Source): Parcel {
-  const { port1, port2 } = new MessageChannel()
-  port1.postMessage(source, [source.bytes.buffer as ArrayBuffer])
-  return port2
-}
-
-function unpack(parcel: Parcel): Source {
-  const { message } = receiveMessageOnPort(parcel) ?? {}
-  parcel.close()
-  return message
-}
-
-// Piscina takes such an object apart and sends the value, with what is moved instead of copied.
-function moved<T>(value: T, moving: (ArrayBufferLike | Parcel)[]): T {
-  const transferable = { [transferableSymbol]: moving, [valueSymbol]: value }
+// Piscina takes such an object apart and sends the value, with the bytes moved instead of copied.
+function moved<T>(value: T, bytes: Uint8Array[]): T {
+  const transferable = { [transferableSymbol]: bytes.map(({ buffer }) => buffer), [valueSymbol]: value }
   return move(transferable as never) as unknown as T
 }
