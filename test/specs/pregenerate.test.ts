@@ -324,10 +324,8 @@ async function startGateway(redis: RedisServer, given: Given = {}, queue: object
   return { gateway, config, files: () => contents(store) }
 }
 
-/** The files of the derivatives that are there, without what says where others are. */
 async function contents(store: Store): Promise<Buffer[]> {
-  const names = (await store.files()).filter(name => !name.includes('.mortise'))
-  return Promise.all(names.map(name => readFile(name)))
+  return Promise.all((await store.files()).map(name => readFile(name)))
 }
 
 async function isBlue(bytes: Uint8Array): Promise<boolean> {

@@ -16,7 +16,7 @@ export type Site = {
 export type Store = {
   /** Both storages of a bucket. Without a `container` originals lie under the name of their bucket. */
   storages(container?: string): { basic: object; transform: object }
-  /** The files of the derivatives that are there. */
+  /** The files of the derivatives that are there, without those that tell where others are. */
   files(): Promise<string[]>
   /** How many derivatives are there. */
   count(): Promise<number>
@@ -37,8 +37,9 @@ export async function createSite(originals: Record<string, Uint8Array | string>)
       const files = async () => {
         const entries = await readdir(store, { recursive: true, withFileTypes: true })
         // What begins with a backslash is still being written.
-        const made = entries.filter(entry => entry.isFile() && !entry.name.startsWith('\\'))
-        return made.map(({ parentPath, name }) => path.join(parentPath, name))
+        const written = entries.filter(entry => entry.isFile() && !entry.name.startsWith('\\'))
+        const names = written.map(({ parentPath, name }) => path.join(parentPath, name))
+        return names.filter(name => !name.includes('/.mortise/'))
       }
       return {
         storages: container => ({
