@@ -23,7 +23,7 @@ export type S3Server = {
  * minutes, kept in the cache folder), else s3rver. It ends with this process, however that ends.
  */
 export async function startS3Server(): Promise<S3Server> {
-  const minio = (await findMinio()) ?? (await buildMinio())
+  const minio = await findMinio()
   return minio ? startMinio(minio) : startS3rver()
 }
 
@@ -73,7 +73,10 @@ export async function startS3rver(): Promise<S3Server> {
   return { name: 's3rver', endpoint, ...s3rverKeys, createBucket: bucketMaker(port, s3rverKeys), stop }
 }
 
-/** The MinIO on the path or in the cache folder; `null` when there is none. */
+/**
+ * The MinIO on the path or in the cache folder, or else built there with Go, once. `null` when there is no Go that is
+ * new enough, or the build fails (without a network, for example): but in CI it throws.
+ */
 export async function findMinio(): Promise<string | null> {
   const folders = (process.env.PATH ?? '').split(delimiter).filter(folder => folder !== '')
   for (const folder of [...folders, cacheFolder]) {
@@ -84,7 +87,9 @@ export async function findMinio(): Promise<string | null> {
     )
     if (runs) return binary
   }
-  return null
+  const built = await buildMinio()
+  if (built || !process.env.CI) return built
+  throw new Error('tests of S3 need MinIO on the PATH, or Go 1.24 and a module proxy to build it with')
 }
 
 const minioSource = 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c'
@@ -96,8 +101,7 @@ const keys = { accessKey: 'mortise', secretAccessKey: 'mortise-secret' }
 /** The only keys that s3rver knows. */
 const s3rverKeys = { accessKey: 'S3RVER', secretAccessKey: 'S3RVER' }
 
-/** `null` when there is no Go that is new enough, or the build fails: without a network, for example. */
-export async function buildMinio(): Promise<string | null> {
+async function buildMinio(): Promise<string | null> {
   await mkdir(cacheFolder, { recursive: true })
   // The lock lets test files that start at the same time share one build.
   const script = `

@@ -9,7 +9,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Part, startPart, withQueue } from '../cluster.ts'
 import { startRedis } from '../servers/redis.ts'
-import { buildMinio, findMinio, startMinio } from '../servers/s3.ts'
+import { findMinio, startMinio } from '../servers/s3.ts'
 import { until } from '../until.ts'
 import { get, metric, send } from './client.ts'
 import { keys, sdk } from './s3-site.ts'
@@ -65,7 +65,7 @@ async function start() {
   const relay = stack.use(await startRelay())
   const folder = await mkdtemp(path.join(tmpdir(), 'mortise-events-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))
-  const binary = (await findMinio()) ?? (await buildMinio())
+  const binary = await findMinio()
   if (!binary) throw new Error('these tests need MinIO, or Go to build it')
   const server = await startMinio(binary, {
     MINIO_NOTIFY_WEBHOOK_ENABLE_MORTISE: 'on',

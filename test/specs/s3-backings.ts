@@ -6,7 +6,7 @@ import path from 'node:path'
 import { paginateListObjectsV2 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { type Cluster, startCluster } from '../cluster.ts'
-import { buildMinio, findMinio, type S3Server, startMinio } from '../servers/s3.ts'
+import { findMinio, type S3Server, startMinio } from '../servers/s3.ts'
 import { keys, s3Site, sdk } from './s3-site.ts'
 
 export const MiB = 1024 * 1024
@@ -25,7 +25,7 @@ export async function describeBackings(name: string, specs: (cluster: () => Clus
     await mkdir(path.join(folder, bucket))
     await mkdir(path.join(folder, `${bucket}-derivatives`))
   }
-  const binary = (await findMinio()) ?? (await buildMinio())
+  const binary = await findMinio()
 
   describe(`${name} (files, embedded)`, () => {
     let cluster: Cluster
